@@ -1,0 +1,210 @@
+//! What a loop asks of its driver, and what the driver answers.
+//!
+//! A loop submits operations (`accept`, `receive`, `send`, ...) and calls [`Driver::turn`], which
+//! hands back what has completed. Nothing here blocks except `turn`, and nothing calls back: the
+//! pipeline handles completions after the turn has collected them.
+//!
+//! Invariants that every driver keeps:
+//! - Each operation completes exactly once with its [`Token`] (multishot accept: any number of
+//!   [`Event::Accepted`], then one [`Event::AcceptEnded`]), cancelled or not.
+//! - What an operation reads from or writes to ([`Buffer`], [`Outgoing`]) belongs to the driver
+//!   from the call to the completion, so nobody can drop or change it in between.
+//! - A [`Conn`] is valid from its `Accepted` to its `Closed`; its number may be used again after.
+//! - Time and randomness come from the driver alone, so that a seed replays a whole run.
+
+use std::io;
+use std::net::SocketAddr;
+use std::ops::{Add, Sub};
+use std::time::Duration;
+
+use zonecast_numa::Span;
+
+use crate::pool::{Buffer, Received};
+use crate::wake::Waker;
+
+/// A moment, in nanoseconds since the driver's epoch. Virtual under the simulated driver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Time(pub u64);
+
+impl Add<Duration> for Time {
+    type Output = Time;
+
+    /// Saturates at the end of time (584 years).
+    fn add(self, duration: Duration) -> Time {
+        let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        Time(self.0.saturating_add(nanoseconds))
+    }
+}
+
+impl Sub for Time {
+    type Output = Duration;
+
+    /// Zero where `earlier` is the later of the two.
+    fn sub(self, earlier: Time) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// The pipeline's own name for what it started; the driver carries it and never looks inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Token(pub u64);
+
+/// One submitted operation. A stale one (completed already) is harmless: cancelling it does nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct OpId {
+    pub(crate) slot: u32,
+    pub(crate) generation: u32,
+}
+
+/// An open connection of one driver; meaningless to any other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Conn(pub u32);
+
+/// A listening socket of one driver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ListenerId(pub u16);
+
+/// What a send reads from. `H` keeps a span's bytes alive and unchanged (a ring's lease, say).
+#[derive(Debug)]
+pub enum Outgoing<H> {
+    /// The filled part of a pool buffer.
+    Buffer(Buffer),
+    /// Bytes of a region, sent from where they are.
+    Span {
+        /// Where the bytes are, and how many.
+        span: Span,
+        /// Dropped only when the operation has completed.
+        hold: H,
+    },
+}
+
+impl<H> Outgoing<H> {
+    /// How many bytes this would send.
+    pub fn len(&self) -> usize {
+        match self {
+            Outgoing::Buffer(buffer) => buffer.filled().len(),
+            Outgoing::Span { span, .. } => span.len as usize,
+        }
+    }
+
+    /// Whether there is nothing to send.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// The end (or, for accept, one result) of an operation.
+#[derive(Debug)]
+pub struct Completion<H> {
+    /// The token that the operation was submitted with.
+    pub token: Token,
+    /// What happened.
+    pub event: Event<H>,
+}
+
+/// What happened to an operation.
+#[derive(Debug)]
+pub enum Event<H> {
+    /// A new connection; the accept goes on.
+    Accepted(Conn),
+    /// The accept is over (table full, cancelled, failed): submit another one later.
+    AcceptEnded(io::Error),
+    /// Bytes that came in; empty means that the peer has finished sending.
+    Received(io::Result<Received>),
+    /// How many bytes came into the given buffer; 0 means that the peer has finished sending.
+    ReceivedInto {
+        /// Bytes written from the given offset on.
+        result: io::Result<usize>,
+        /// The buffer given to [`Driver::receive_into`]; its filled range is as it was.
+        buffer: Buffer,
+    },
+    /// How many bytes the socket took; fewer than asked for after an error or a cancellation.
+    Sent {
+        /// Bytes taken from the front.
+        result: io::Result<usize>,
+        /// What was being sent, handed back.
+        outgoing: Outgoing<H>,
+    },
+    /// Our sending side is shut.
+    Shutdown(io::Result<()>),
+    /// The connection is gone and its number is free.
+    Closed,
+}
+
+/// The completion engine of one loop: io_uring, or the seeded simulation of it.
+pub trait Driver {
+    /// What keeps a span's bytes alive while they are being sent.
+    type Hold;
+
+    /// The time, read once a turn.
+    fn now(&self) -> Time;
+
+    /// A pseudo-random number, for jitter and sampling; never for secrets.
+    fn random(&mut self) -> u64;
+
+    /// Accepts connections on `listener` until [`Event::AcceptEnded`].
+    fn accept(&mut self, listener: ListenerId, token: Token) -> OpId;
+
+    /// Receives once, into a buffer that the driver provides when there is something to receive.
+    /// While all of them are taken the operation waits inside the driver, first come first served.
+    fn receive(&mut self, conn: Conn, token: Token) -> OpId;
+
+    /// Receives once, into `buffer[at..]`.
+    ///
+    /// # Panics
+    /// When `at` is not inside the buffer.
+    fn receive_into(&mut self, conn: Conn, buffer: Buffer, at: usize, token: Token) -> OpId;
+
+    /// Sends all of `outgoing`. `more` says that further bytes follow at once, so that the kernel
+    /// may wait for them before it sends a short packet.
+    fn send(
+        &mut self,
+        conn: Conn,
+        outgoing: Outgoing<Self::Hold>,
+        more: bool,
+        token: Token,
+    ) -> OpId;
+
+    /// Finishes our sending side; the peer sees the end of the stream.
+    fn shutdown(&mut self, conn: Conn, token: Token) -> OpId;
+
+    /// Closes the connection; [`Event::Closed`] follows.
+    ///
+    /// # Panics
+    /// When anything else is still in flight on the connection.
+    fn close(&mut self, conn: Conn, token: Token);
+
+    /// Closes the connection with a reset, so that a cut response never looks complete.
+    /// A Unix socket has no reset: there the peer sees the end of the stream.
+    ///
+    /// # Panics
+    /// When anything else is still in flight on the connection.
+    fn abort(&mut self, conn: Conn, token: Token);
+
+    /// Asks for an early end of `op`. It still completes: with `ECANCELED`, or with its result if
+    /// that came first (for a send: the bytes taken so far), and with its buffer.
+    fn cancel(&mut self, op: OpId);
+
+    /// A buffer for sealing, sending or receiving into; `None` when the pool is empty.
+    fn buffer(&mut self) -> Option<Buffer>;
+
+    /// How many buffers are left in the pool.
+    fn buffers_free(&self) -> usize;
+
+    /// The peer's address, where the driver can know it (an inet socket with a plain descriptor).
+    fn peer(&self, conn: Conn) -> Option<SocketAddr>;
+
+    /// Submits what is new, waits for a completion, a wake-up or `until` (`None`: no limit), and
+    /// appends everything that has completed to `out`. Does not wait where there is something already.
+    ///
+    /// # Errors
+    /// When the driver itself fails; the loop cannot go on after that.
+    fn turn(
+        &mut self,
+        until: Option<Time>,
+        out: &mut Vec<Completion<Self::Hold>>,
+    ) -> io::Result<()>;
+
+    /// A handle by which other threads end this loop's wait.
+    fn waker(&self) -> Waker;
+}

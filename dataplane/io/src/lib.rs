@@ -1,0 +1,15 @@
+//! The completion drivers of a loop, below the pipeline and beside the ring.
+//!
+//! [`driver`] is what a loop sees: one trait, [`Driver`], of owned operations and their
+//! completions. [`pool`] holds the buffers that travel through it, [`wake`] ends a loop's wait from
+//! another thread, [`listen`] makes listening sockets. This crate knows sockets and bytes; it knows
+//! no protocol, no ring and no viewer.
+
+pub mod driver;
+pub mod listen;
+pub mod pool;
+pub mod wake;
+
+pub use driver::{Completion, Conn, Driver, Event, ListenerId, OpId, Outgoing, Time, Token};
+pub use pool::{BUFFER_BYTES, Buffer, Received};
+pub use wake::Waker;
