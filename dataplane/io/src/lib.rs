@@ -2,14 +2,17 @@
 //!
 //! [`driver`] is what a loop sees: one trait, [`Driver`], of owned operations and their
 //! completions. [`pool`] holds the buffers that travel through it, [`wake`] ends a loop's wait from
-//! another thread, [`listen`] makes listening sockets. This crate knows sockets and bytes; it knows
-//! no protocol, no ring and no viewer.
+//! another thread, [`listen`] makes listening sockets, and [`uring`] is the driver that runs in
+//! production. This crate knows sockets and bytes; it knows no protocol, no ring and no viewer.
 
 pub mod driver;
 pub mod listen;
+mod memory;
 pub mod pool;
+pub mod uring;
 pub mod wake;
 
 pub use driver::{Completion, Conn, Driver, Event, ListenerId, OpId, Outgoing, Time, Token};
 pub use pool::{BUFFER_BYTES, Buffer, Received};
+pub use uring::{Descriptors, RingKind, UringConfig, UringDriver, UringStats};
 pub use wake::Waker;

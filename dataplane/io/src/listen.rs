@@ -51,7 +51,11 @@ impl Default for ListenOptions {
 /// # Errors
 /// What the kernel says: the address is taken, not ours, or not allowed.
 pub fn bind_tcp(address: SocketAddr, options: ListenOptions) -> io::Result<OwnedFd> {
-    let family = if address.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
+    let family = if address.is_ipv6() {
+        AddressFamily::INET6
+    } else {
+        AddressFamily::INET
+    };
     let flags = SocketFlags::CLOEXEC;
     let socket = socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
     sockopt::set_socket_reuseaddr(&socket, true)?;
@@ -92,9 +96,7 @@ pub fn bind_unix(path: &Path, mode: u32) -> io::Result<OwnedFd> {
     bind(&socket, &SocketAddrUnix::new(&unfinished)?)?;
     let finished = listen(&socket, ListenOptions::default().backlog)
         .map_err(io::Error::from)
-        .and_then(|()| {
-            std::fs::set_permissions(&unfinished, std::fs::Permissions::from_mode(mode))
-        })
+        .and_then(|()| std::fs::set_permissions(&unfinished, std::fs::Permissions::from_mode(mode)))
         .and_then(|()| std::fs::rename(&unfinished, path));
     if finished.is_err() {
         // The first error is the one to report; a leftover is removed by the next attempt.
@@ -134,7 +136,17 @@ fn set_notsent_lowat(socket: impl AsFd, bytes: u32) -> io::Result<()> {
     let length = size_of::<u32>() as libc::socklen_t;
     // SAFETY: the descriptor is borrowed for the call, and `value` points at `length` bytes.
     let result = unsafe {
-        libc::setsockopt(raw, libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, value, length)
+        libc::setsockopt(
+            raw,
+            libc::IPPROTO_TCP,
+            libc::TCP_NOTSENT_LOWAT,
+            value,
+            length,
+        )
     };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }

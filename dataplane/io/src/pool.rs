@@ -7,55 +7,16 @@
 //! Invariant: an index is in the free list, in one [`Slot`], or with the kernel (a receive pool),
 //! and never in two of these places; so a `Slot` is the only way to its bytes.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::cell::RefCell;
 use std::fmt;
 use std::ops::{Deref, DerefMut, Range};
 use std::ptr::NonNull;
 use std::rc::Rc;
 
+use crate::memory::Memory;
+
 /// The size of every [`Buffer`]: four TLS records.
 pub const BUFFER_BYTES: usize = 64 * 1024;
-
-const PAGE_BYTES: usize = 4096;
-const HUGE_PAGE_BYTES: usize = 2 << 20;
-
-/// Zeroed, page-aligned memory that never moves.
-pub(crate) struct Memory {
-    start: NonNull<u8>,
-    layout: Layout,
-}
-
-impl Memory {
-    /// # Panics
-    /// When `bytes` is 0 or beyond the address space.
-    pub(crate) fn new(bytes: usize) -> Memory {
-        assert!(bytes > 0, "a pool has at least one byte");
-        let align = if bytes >= HUGE_PAGE_BYTES { HUGE_PAGE_BYTES } else { PAGE_BYTES };
-        let layout = Layout::from_size_align(bytes, align).expect("a pool fits the address space");
-        // SAFETY: the layout is not of size 0, which the assertion above keeps.
-        let start = unsafe { alloc_zeroed(layout) };
-        let Some(start) = NonNull::new(start) else {
-            handle_alloc_error(layout)
-        };
-        Memory { start, layout }
-    }
-
-    pub(crate) fn start(&self) -> NonNull<u8> {
-        self.start
-    }
-
-    pub(crate) fn bytes(&self) -> usize {
-        self.layout.size()
-    }
-}
-
-impl Drop for Memory {
-    fn drop(&mut self) {
-        // SAFETY: allocated by `new` with this layout, and dropped once.
-        unsafe { dealloc(self.start.as_ptr(), self.layout) };
-    }
-}
 
 /// Equal buffers of one loop.
 pub(crate) struct Pool {
@@ -68,7 +29,9 @@ pub(crate) struct Pool {
 impl Pool {
     /// A pool of `count` buffers of `buffer_bytes` each, all free.
     pub(crate) fn new(count: u32, buffer_bytes: usize) -> Rc<Pool> {
-        let bytes = buffer_bytes.checked_mul(count as usize).expect("a pool fits the address space");
+        let bytes = buffer_bytes
+            .checked_mul(count as usize)
+            .expect("a pool fits the address space");
         Rc::new(Pool {
             memory: Memory::new(bytes),
             buffer_bytes,
@@ -102,7 +65,10 @@ impl Pool {
 
     /// The handle of an index that the kernel has given back.
     pub(crate) fn adopt(self: &Rc<Pool>, index: u32) -> Slot {
-        assert!((index as usize) < self.count(), "the kernel gives back what it was given");
+        assert!(
+            (index as usize) < self.count(),
+            "the kernel gives back what it was given"
+        );
         let pool = Rc::clone(self);
         Slot { pool, index }
     }
@@ -166,7 +132,10 @@ impl Buffer {
     /// # Panics
     /// When the range does not lie inside the buffer.
     pub fn set(&mut self, start: usize, end: usize) {
-        assert!(start <= end && end <= BUFFER_BYTES, "{start}..{end} is not inside the buffer");
+        assert!(
+            start <= end && end <= BUFFER_BYTES,
+            "{start}..{end} is not inside the buffer"
+        );
         self.filled = start as u32..end as u32;
     }
 
@@ -202,7 +171,11 @@ impl DerefMut for Buffer {
 
 impl fmt::Debug for Buffer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Buffer({}, filled {:?})", self.slot.index, self.filled)
+        write!(
+            formatter,
+            "Buffer({}, filled {:?})",
+            self.slot.index, self.filled
+        )
     }
 }
 
@@ -221,9 +194,15 @@ impl Received {
 
     /// The first `len` bytes of `slot`.
     pub(crate) fn new(slot: Slot, len: usize) -> Received {
-        assert!(len <= slot.pool.buffer_bytes, "no more comes than there is room for");
+        assert!(
+            len <= slot.pool.buffer_bytes,
+            "no more comes than there is room for"
+        );
         let len = len as u32;
-        Received { slot: Some(slot), len }
+        Received {
+            slot: Some(slot),
+            len,
+        }
     }
 }
 
@@ -231,14 +210,18 @@ impl Deref for Received {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        self.slot.as_ref().map_or(&[], |slot| &slot.bytes()[..self.len as usize])
+        self.slot
+            .as_ref()
+            .map_or(&[], |slot| &slot.bytes()[..self.len as usize])
     }
 }
 
 impl DerefMut for Received {
     fn deref_mut(&mut self) -> &mut [u8] {
         let len = self.len as usize;
-        self.slot.as_mut().map_or(&mut [], |slot| &mut slot.bytes_mut()[..len])
+        self.slot
+            .as_mut()
+            .map_or(&mut [], |slot| &mut slot.bytes_mut()[..len])
     }
 }
 
@@ -286,6 +269,8 @@ mod tests {
     #[should_panic(expected = "not inside the buffer")]
     fn a_range_outside_is_refused() {
         let pool = Pool::new(1, BUFFER_BYTES);
-        Buffer::take(&pool).expect("one is free").set(0, BUFFER_BYTES + 1);
+        Buffer::take(&pool)
+            .expect("one is free")
+            .set(0, BUFFER_BYTES + 1);
     }
 }

@@ -48,8 +48,8 @@ impl Waker {
         Waker::from_parts(Some(eventfd))
     }
 
-    /// A waker that only remembers that it was called.
-    pub(crate) fn without_kernel() -> Waker {
+    /// A waker that only remembers that it was called, for a loop that never sleeps in a kernel.
+    pub fn without_kernel() -> Waker {
         Waker::from_parts(None)
     }
 

@@ -1,0 +1,234 @@
+//! The io_uring driver: one ring a loop, made and used on the loop's own thread.
+//!
+//! An operation's life, and the file of each step:
+//! 1. `accept`, `receive`, `send`, `close` put what the operation owns into the slab
+//!    ([`operations`]) and an entry into the submission queue ([`queue`]).
+//! 2. [`turn`] gives buffers back to the kernel, submits everything and waits, with one
+//!    `io_uring_enter`, then takes each completion to the file that submitted it.
+//! 3. `*_done` there takes the operation out of the slab and tells the pipeline.
+//!
+//! Invariants:
+//! - Memory that the kernel may touch is owned by the slab, by the receive ring or by the driver,
+//!   until the completion has been reaped; [`teardown`] keeps this over a drop.
+//! - An entry that does not fit the submission queue waits in order; none is lost.
+//! - A connection's slot knows how many operations it has in flight; closing asserts none.
+
+mod accept;
+mod buffer_ring;
+mod cancel;
+mod clock;
+mod close;
+mod config;
+mod connections;
+mod operations;
+mod queue;
+mod receive;
+mod send;
+mod setup;
+mod teardown;
+mod turn;
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+
+use io_uring::cqueue;
+use rustix::event::{EventfdFlags, eventfd};
+use zonecast_numa::Regions;
+
+use crate::driver::{Completion, Conn, Driver, ListenerId, OpId, Outgoing, Time, Token};
+use crate::memory::Memory;
+use crate::pool::{BUFFER_BYTES, Buffer, Pool};
+use crate::wake::Waker;
+
+use accept::Listener;
+use buffer_ring::BufferRing;
+use clock::{Clock, SplitMix};
+use connections::Connections;
+use operations::Operations;
+use queue::Queue;
+use turn::bytes;
+
+pub use accept::Descriptors;
+pub use config::{UringConfig, UringStats};
+pub use setup::RingKind;
+
+/// The driver of one loop. Make it on the loop's thread; it cannot leave it.
+pub struct UringDriver<H> {
+    queue: Queue,
+    operations: Operations<H>,
+    connections: Connections,
+    listeners: Vec<Option<Listener>>,
+    receive_ring: BufferRing,
+    /// Receives that wait for a buffer, oldest first; may name operations that are gone.
+    starved: VecDeque<OpId>,
+    send_pool: Rc<Pool>,
+    regions: Option<Regions>,
+    /// Completions that needed no kernel, for the next turn.
+    ready: Vec<Completion<H>>,
+    /// Completions between the kernel's queue and their handling.
+    reaped: Vec<cqueue::Entry>,
+    waker: Waker,
+    /// Where the wake-up's count goes; nobody reads it.
+    wake_memory: Rc<Memory>,
+    wake_armed: bool,
+    clock: Clock,
+    random: SplitMix,
+    direct_supported: bool,
+    step_downs: Vec<String>,
+    turns: u64,
+    starved_count: u64,
+}
+
+impl<H> UringDriver<H> {
+    /// A driver for the calling thread, with the best ring that this kernel offers.
+    ///
+    /// # Errors
+    /// When there is no io_uring here, or it lacks what cannot be done without (multishot accept and
+    /// provided buffer rings: Linux 5.19), or the configuration is out of range.
+    pub fn new(config: UringConfig) -> io::Result<Self> {
+        Self::with_ring(config, RingKind::DeferTaskrun)
+    }
+
+    /// Like [`UringDriver::new`], with `best` as the best kind of ring to try.
+    ///
+    /// # Errors
+    /// As for [`UringDriver::new`].
+    pub fn with_ring(config: UringConfig, best: RingKind) -> io::Result<Self> {
+        config.check()?;
+        let setup::Made {
+            ring,
+            direct_max,
+            step_downs,
+        } = setup::make(&config, best)?;
+        let receive_ring = BufferRing::new(
+            &ring,
+            config.receive_buffers,
+            config.receive_buffer_bytes as usize,
+        )?;
+        let completions_max = ring.params().cq_entries() as usize;
+        let operations_max = 2 * config.connections_max as usize + 64;
+        Ok(UringDriver {
+            queue: Queue::new(ring),
+            operations: Operations::with_capacity(operations_max),
+            connections: Connections::new(direct_max, config.connections_max),
+            listeners: Vec::new(),
+            receive_ring,
+            starved: VecDeque::with_capacity(operations_max),
+            send_pool: Pool::new(config.send_buffers, BUFFER_BYTES),
+            regions: config.regions,
+            ready: Vec::with_capacity(64),
+            reaped: Vec::with_capacity(completions_max),
+            waker: Waker::with_eventfd(eventfd(0, EventfdFlags::CLOEXEC)?),
+            wake_memory: Rc::new(Memory::new(size_of::<u64>())),
+            wake_armed: false,
+            clock: Clock::new(config.epoch),
+            random: SplitMix::seeded(),
+            direct_supported: direct_max > 0,
+            step_downs,
+            turns: 0,
+            starved_count: 0,
+        })
+    }
+
+    /// Hands a listening socket to the driver. Where direct descriptors cannot be had (see
+    /// [`UringDriver::step_downs`]) its connections get plain ones.
+    ///
+    /// # Errors
+    /// When the socket cannot be switched to blocking mode, which io_uring needs to wait on it.
+    pub fn add_listener(
+        &mut self,
+        listener: OwnedFd,
+        descriptors: Descriptors,
+    ) -> io::Result<ListenerId> {
+        self.listener_added(listener, descriptors)
+    }
+
+    /// Takes a listening socket back, to pass it on or to close it.
+    ///
+    /// # Panics
+    /// When an accept is still in flight on it: cancel that first and wait for its end.
+    pub fn remove_listener(&mut self, listener: ListenerId) -> Option<OwnedFd> {
+        self.listener_removed(listener)
+    }
+
+    /// What the kernel lacked, and what is used instead; one line each.
+    pub fn step_downs(&self) -> &[String] {
+        &self.step_downs
+    }
+
+    /// What the driver has done so far.
+    pub fn stats(&self) -> UringStats {
+        UringStats {
+            turns: self.turns,
+            enters: self.queue.enters(),
+            starved: self.starved_count,
+        }
+    }
+}
+
+impl<H> Driver for UringDriver<H> {
+    type Hold = H;
+
+    fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    fn random(&mut self) -> u64 {
+        self.random.next()
+    }
+
+    fn accept(&mut self, listener: ListenerId, token: Token) -> OpId {
+        self.accept_submitted(listener, token)
+    }
+
+    fn receive(&mut self, conn: Conn, token: Token) -> OpId {
+        self.receive_submitted(conn, token)
+    }
+
+    fn receive_into(&mut self, conn: Conn, buffer: Buffer, at: usize, token: Token) -> OpId {
+        self.receive_into_submitted(conn, buffer, at, token)
+    }
+
+    fn send(&mut self, conn: Conn, outgoing: Outgoing<H>, more: bool, token: Token) -> OpId {
+        self.send_submitted(conn, outgoing, more, token)
+    }
+
+    fn shutdown(&mut self, conn: Conn, token: Token) -> OpId {
+        self.shutdown_submitted(conn, token)
+    }
+
+    fn close(&mut self, conn: Conn, token: Token) {
+        self.close_submitted(conn, token);
+    }
+
+    fn abort(&mut self, conn: Conn, token: Token) {
+        self.abort_submitted(conn, token);
+    }
+
+    fn cancel(&mut self, op: OpId) {
+        self.cancel_submitted(op);
+    }
+
+    fn buffer(&mut self) -> Option<Buffer> {
+        Buffer::take(&self.send_pool)
+    }
+
+    fn buffers_free(&self) -> usize {
+        self.send_pool.free_count()
+    }
+
+    fn peer(&self, conn: Conn) -> Option<SocketAddr> {
+        self.connections.peer(conn)
+    }
+
+    fn turn(&mut self, until: Option<Time>, out: &mut Vec<Completion<H>>) -> io::Result<()> {
+        self.turn_until(until, out)
+    }
+
+    fn waker(&self) -> Waker {
+        self.waker.clone()
+    }
+}

@@ -1,0 +1,105 @@
+//! Sending, and finishing the sending side.
+//!
+//! A span is sent from where it lies, without fixed buffers: a copying send gains nothing by them,
+//! and before Linux 7 the kernel refuses the combination.
+
+use std::io;
+
+use io_uring::{cqueue, opcode};
+use zonecast_numa::Span;
+
+use crate::driver::{Completion, Conn, Event, OpId, Outgoing, Token};
+
+use super::connections::on_target;
+use super::operations::Operation;
+use super::{UringDriver, bytes};
+
+impl<H> UringDriver<H> {
+    pub(super) fn send_submitted(
+        &mut self,
+        conn: Conn,
+        outgoing: Outgoing<H>,
+        more: bool,
+        token: Token,
+    ) -> OpId {
+        let address = match &outgoing {
+            Outgoing::Buffer(buffer) => Some(buffer.filled().as_ptr()),
+            Outgoing::Span { span, .. } => self.span_address(*span),
+        };
+        let length = outgoing.len() as u32;
+        let target = self.connections.begin(conn);
+        let id = self
+            .operations
+            .insert(token, Operation::Send { conn, outgoing });
+        let Some(address) = address else {
+            self.refuse_send(id);
+            return id;
+        };
+        let more = if more { libc::MSG_MORE } else { 0 };
+        let flags = libc::MSG_NOSIGNAL | libc::MSG_WAITALL | more;
+        let entry = on_target!(target, fd => {
+            opcode::Send::new(fd, address, length).flags(flags).build()
+        });
+        // SAFETY: the buffer is in the slab, and the span's region in `self.regions`, until the
+        // completion is reaped; both have `length` bytes from `address` on. The kernel only reads.
+        unsafe { self.queue.push(entry.user_data(id.to_user_data())) };
+        id
+    }
+
+    fn span_address(&self, span: Span) -> Option<*const u8> {
+        let pointer = self.regions.as_ref()?.pointer(span)?;
+        Some(pointer.as_ptr().cast_const())
+    }
+
+    /// Completes the send of a span that lies in no region of ours.
+    fn refuse_send(&mut self, id: OpId) {
+        let mut ready = std::mem::take(&mut self.ready);
+        self.sent(id, Err(io::ErrorKind::InvalidInput.into()), &mut ready);
+        self.ready = ready;
+    }
+
+    pub(super) fn send_done(
+        &mut self,
+        id: OpId,
+        entry: &cqueue::Entry,
+        out: &mut Vec<Completion<H>>,
+    ) {
+        self.sent(id, bytes(entry.result()), out);
+    }
+
+    fn sent(&mut self, id: OpId, result: io::Result<usize>, out: &mut Vec<Completion<H>>) {
+        let (token, Operation::Send { conn, outgoing }) = self.operations.remove(id) else {
+            unreachable!("the caller has seen that it is a send")
+        };
+        self.connections.end(conn);
+        out.push(Completion {
+            token,
+            event: Event::Sent { result, outgoing },
+        });
+    }
+
+    pub(super) fn shutdown_submitted(&mut self, conn: Conn, token: Token) -> OpId {
+        let target = self.connections.begin(conn);
+        let id = self.operations.insert(token, Operation::Shutdown { conn });
+        let entry = on_target!(target, fd => opcode::Shutdown::new(fd, libc::SHUT_WR).build());
+        // SAFETY: the entry points at no memory.
+        unsafe { self.queue.push(entry.user_data(id.to_user_data())) };
+        id
+    }
+
+    pub(super) fn shutdown_done(
+        &mut self,
+        id: OpId,
+        conn: Conn,
+        entry: &cqueue::Entry,
+        out: &mut Vec<Completion<H>>,
+    ) {
+        let token = self.operations.remove(id).0;
+        self.connections.end(conn);
+        let result = bytes(entry.result()).map(|_| ());
+        out.push(Completion {
+            token,
+            event: Event::Shutdown(result),
+        });
+    }
+}

@@ -1,0 +1,114 @@
+//! One turn: give back, submit, wait, reap.
+//!
+//! In the steady state that is one `io_uring_enter`, which submits and waits at once; none at all
+//! where there is nothing to submit and something to reap.
+
+use std::io;
+
+use io_uring::{cqueue, opcode, types};
+use std::os::fd::AsRawFd;
+
+use crate::driver::{Completion, OpId, Time};
+
+use super::UringDriver;
+use super::operations::{Operation, UNOBSERVED, WAKE};
+
+impl<H> UringDriver<H> {
+    pub(super) fn turn_until(
+        &mut self,
+        until: Option<Time>,
+        out: &mut Vec<Completion<H>>,
+    ) -> io::Result<()> {
+        self.turns += 1;
+        let before = out.len();
+        out.append(&mut self.ready);
+        loop {
+            self.refill();
+            self.arm_wake();
+            let expired = until.is_some_and(|until| until <= self.clock.read());
+            let idle = out.len() == before
+                && !expired
+                && !self.can_refill()
+                && !self.queue.has_completions();
+            let entered = self.enter(until, idle);
+            let woken = self.waker.wake_up();
+            entered?;
+            self.reap(out);
+            if out.len() > before || woken || expired {
+                break;
+            }
+        }
+        self.clock.read();
+        Ok(())
+    }
+
+    /// Submits, and where the loop is idle and nobody has woken it, waits.
+    fn enter(&mut self, until: Option<Time>, idle: bool) -> io::Result<()> {
+        if idle && self.waker.fall_asleep() {
+            let limit = until.map(|until| until - self.clock.now());
+            self.queue.submit_and_wait(limit)
+        } else if self.queue.has_entries() {
+            self.queue.submit()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Keeps a read of the eventfd in flight, so that a wake-up ends the wait.
+    fn arm_wake(&mut self) {
+        if self.wake_armed {
+            return;
+        }
+        let Some(eventfd) = self.waker.eventfd() else {
+            return;
+        };
+        let count = self.wake_memory.start().as_ptr();
+        let length = size_of::<u64>() as u32;
+        let read = opcode::Read::new(types::Fd(eventfd.as_raw_fd()), count, length);
+        let entry = read.build().user_data(WAKE);
+        // SAFETY: `wake_memory` has `length` bytes that nobody else touches, and lives as long as
+        // the driver, whose teardown waits for this read or leaks the memory.
+        unsafe { self.queue.push(entry) };
+        self.wake_armed = true;
+    }
+
+    /// Takes everything that has completed to where it belongs.
+    pub(super) fn reap(&mut self, out: &mut Vec<Completion<H>>) {
+        let mut reaped = std::mem::take(&mut self.reaped);
+        self.queue.reap(&mut reaped);
+        for entry in reaped.drain(..) {
+            match entry.user_data() {
+                WAKE => self.wake_armed = false,
+                UNOBSERVED => {}
+                user_data => self.done(OpId::from_user_data(user_data), &entry, out),
+            }
+        }
+        self.reaped = reaped;
+    }
+
+    fn done(&mut self, id: OpId, entry: &cqueue::Entry, out: &mut Vec<Completion<H>>) {
+        match self
+            .operations
+            .get_mut(id)
+            .expect("the kernel completes what is in flight")
+        {
+            Operation::Accept { .. } => self.accept_done(id, entry, out),
+            Operation::Receive { conn, .. } => {
+                let conn = *conn;
+                self.receive_done(id, conn, entry, out);
+            }
+            Operation::ReceiveInto { .. } => self.receive_into_done(id, entry, out),
+            Operation::Send { .. } => self.send_done(id, entry, out),
+            Operation::Shutdown { conn } => {
+                let conn = *conn;
+                self.shutdown_done(id, conn, entry, out);
+            }
+            Operation::Close { .. } => self.close_done(id, out),
+        }
+    }
+}
+
+/// A completion's result as a count or an error.
+pub(super) fn bytes(result: i32) -> io::Result<usize> {
+    usize::try_from(result).map_err(|_| io::Error::from_raw_os_error(-result))
+}
