@@ -173,7 +173,9 @@ impl Decoder {
         match (state, byte) {
             (State::Size { value, digits }, _) => size(value, digits, byte),
             (State::BeforeExtension { value } | State::Extension { value }, _) => {
-                self.spend_overhead()?;
+                if byte != b'\r' {
+                    self.spend_overhead()?;
+                }
                 extension(state, value, byte)
             }
             (State::SizeLf { value: 0 }, b'\n') => Ok(State::TrailerStart),

@@ -133,7 +133,8 @@ pub enum HeadError {
     /// ([`crate::response::HEAD_BYTES_MAX`] is always enough for bounded values).
     #[error("response head does not fit")]
     TooLong,
-    /// A value has a byte that would end its line or hide what follows.
-    #[error("control byte in a response field")]
-    ControlByte,
+    /// A text has something other than visible ASCII and spaces (or a quote where it is
+    /// quoted): it could end its line.
+    #[error("a response field's text would break its line")]
+    BadText,
 }

@@ -12,12 +12,13 @@ pub use cache::CacheControl;
 use crate::date::HttpDate;
 use crate::etag::ETag;
 use crate::range::ContentRange;
+use crate::request::Version;
 use crate::{BadRequest, HeadError, Status};
 use writer::Writer;
 
 /// Enough for every head whose free texts ([`ResponseHead::content_type`], `allow`,
 /// `location`, `realm`, the CORS origin) have together no more than 512 bytes.
-pub const HEAD_BYTES_MAX: usize = 1536;
+pub const HEAD_BYTES_MAX: usize = 2048;
 
 /// The interim response to `Expect: 100-continue`.
 pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -52,6 +53,18 @@ pub enum Connection {
     KeepAlive,
     /// `close`: no further request is read.
     Close,
+}
+
+impl Connection {
+    /// What to say to a peer of this version when the connection is kept, or is not.
+    #[must_use]
+    pub const fn of(version: Version, keep: bool) -> Self {
+        match (keep, version) {
+            (false, _) => Self::Close,
+            (true, Version::Http10) => Self::KeepAlive,
+            (true, Version::Http11) => Self::Kept,
+        }
+    }
 }
 
 /// What is said to scripts of other origins.
@@ -160,7 +173,7 @@ impl<'a> ResponseHead<'a> {
     /// its length. On error `out` holds a part of it.
     ///
     /// # Errors
-    /// [`HeadError`]: it does not fit, or a text has a control byte.
+    /// [`HeadError`]: it does not fit, or a text could break out of its line.
     pub fn write(&self, out: &mut [u8]) -> Result<usize, HeadError> {
         let mut writer = Writer::new(out);
         writer.raw(self.status.line().as_bytes())?;

@@ -23,15 +23,17 @@ pub struct BadPattern {
 }
 
 /// The pattern for the beginning of a file name: text, alternatives in parentheses, and
-/// exactly one `{N}`, which stands for one or more digits, the name of the track.
+/// exactly one `{N}`, which stands for all the digits there, the name of the track.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Pattern {
-    before: Vec<Part>,
-    after: Vec<Part>,
-}
+struct Pattern(Vec<Part>);
 
-/// One of these texts has to come next.
-type Part = Vec<String>;
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    /// One of these texts.
+    Text(Vec<String>),
+    /// One or more digits.
+    Number,
+}
 
 /// The patterns of a stream, tried in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,23 +76,30 @@ impl TrackPatterns {
 impl Pattern {
     /// The digits at `{N}` if `name` begins as the pattern says.
     fn number<'a>(&self, name: &'a str) -> Option<&'a str> {
-        let rest = strip(&self.before, name)?;
-        let end = rest
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(rest.len());
-        let (digits, rest) = rest.split_at(end);
-        strip(&self.after, rest)?;
-        (!digits.is_empty()).then_some(digits)
+        matched(&self.0, name, None)
     }
 }
 
-/// What is left of `text` behind the parts; the first alternative that fits is taken.
-fn strip<'a>(parts: &[Part], text: &'a str) -> Option<&'a str> {
-    parts.iter().try_fold(text, |rest, alternatives| {
-        alternatives
+/// Matches the beginning of `text` with `parts`; `number` is what `{N}` stood for so far.
+/// The depth is the pattern's, which the operator wrote.
+fn matched<'a>(parts: &[Part], text: &'a str, number: Option<&'a str>) -> Option<&'a str> {
+    match parts.split_first() {
+        None => number,
+        Some((Part::Text(texts), parts)) => texts
             .iter()
-            .find_map(|alternative| rest.strip_prefix(alternative.as_str()))
-    })
+            .find_map(|start| matched(parts, text.strip_prefix(start.as_str())?, number)),
+        Some((Part::Number, parts)) => {
+            let end = text
+                .find(|c: char| !c.is_ascii_digit())
+                .unwrap_or(text.len());
+            let (digits, rest) = text.split_at(end);
+            if digits.is_empty() {
+                None
+            } else {
+                matched(parts, rest, Some(digits))
+            }
+        }
+    }
 }
 
 impl FromStr for Pattern {
@@ -102,26 +111,29 @@ impl FromStr for Pattern {
             reason,
         };
         let (before, after) = pattern.split_once("{N}").ok_or(bad("it has no {N}"))?;
-        if before.contains('/') || after.contains('/') {
+        if pattern.contains('/') {
             return Err(bad(
                 "a slash; patterns are for names, folders come first anyway",
             ));
         }
-        Ok(Self {
-            before: parts(before).map_err(bad)?,
-            after: parts(after).map_err(bad)?,
-        })
+        let mut parts = texts(before).map_err(bad)?;
+        parts.push(Part::Number);
+        parts.extend(texts(after).map_err(bad)?);
+        Ok(Self(parts))
     }
 }
 
 /// Text and `(a|b)` groups, one after the other.
-fn parts(mut text: &str) -> Result<Vec<Part>, &'static str> {
+fn texts(mut text: &str) -> Result<Vec<Part>, &'static str> {
     let mut parts = Vec::new();
     while !text.is_empty() {
         let (part, rest) = match text.strip_prefix('(') {
             Some(group) => {
                 let (group, rest) = group.split_once(')').ok_or("a group is not closed")?;
-                (group.split('|').map(str::to_owned).collect::<Part>(), rest)
+                (
+                    group.split('|').map(str::to_owned).collect::<Vec<_>>(),
+                    rest,
+                )
             }
             None => {
                 let (plain, rest) = text.split_at(text.find('(').unwrap_or(text.len()));
@@ -134,7 +146,7 @@ fn parts(mut text: &str) -> Result<Vec<Part>, &'static str> {
         {
             return Err("an empty alternative, a stray bracket, or a second {N}");
         }
-        parts.push(part);
+        parts.push(Part::Text(part));
         text = rest;
     }
     Ok(parts)

@@ -54,7 +54,7 @@ impl<'a> Writer<'a> {
     ) -> Result<(), HeadError> {
         checked(value)?;
         if value.contains(['"', '\\']) {
-            return Err(HeadError::ControlByte);
+            return Err(HeadError::BadText);
         }
         self.name(name)?;
         for piece in [before, "\"", value, "\"", after, "\r\n"] {
@@ -122,6 +122,6 @@ fn checked(value: &str) -> Result<(), HeadError> {
     if harmless {
         Ok(())
     } else {
-        Err(HeadError::ControlByte)
+        Err(HeadError::BadText)
     }
 }
