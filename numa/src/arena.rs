@@ -7,14 +7,13 @@ use std::sync::Arc;
 
 use crate::block::Block;
 use crate::error::NumaError;
-use crate::heap::Heap;
 use crate::ids::ZoneId;
-use crate::ladder::{self, StepDown, Wanted};
-use crate::page::{HUGE_1G_BYTES, HUGE_2M_BYTES, PAGE_BYTES, PageKind};
+use crate::ladder::StepDown;
+use crate::make::{Plan, REGION_BYTES_MAX, heap_region};
+use crate::page::PageKind;
 use crate::pool::Pool;
-use crate::region::{Backing, Region};
+use crate::region::Region;
 use crate::regions::RegionsBuilder;
-use crate::span::RegionId;
 use crate::sysfs::Sysfs;
 
 /// One zone's memory: regions that are made up front, and what is free in them.
@@ -55,6 +54,7 @@ impl Arena {
             bytes,
             best: ladder,
             control: false,
+            region_bytes_max: REGION_BYTES_MAX,
         };
         let made = plan.make(&Sysfs::host(), regions, &mut step_downs)?;
         Ok(Arena::of(zone, made, step_downs))
@@ -129,108 +129,5 @@ impl Arena {
     }
 }
 
-/// Memory to be made in as many regions as it takes.
-pub(crate) struct Plan<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) node: Option<u32>,
-    pub(crate) bytes: u64,
-    pub(crate) best: PageKind,
-    pub(crate) control: bool,
-}
-
-impl Plan<'_> {
-    /// Makes the regions and adds them to the table, or neither.
-    pub(crate) fn make(
-        &self,
-        sysfs: &Sysfs,
-        table: &mut RegionsBuilder,
-        steps: &mut Vec<StepDown>,
-    ) -> Result<Vec<Arc<Region>>, NumaError> {
-        let sizes = region_sizes(self.bytes)?;
-        let first = table.next_id(self.control, sizes.len())?;
-        let node = node_to_bind(sysfs, self.node)?;
-        let mut best = self.best;
-        let mut made = Vec::with_capacity(sizes.len());
-        for (id, len) in (first.0..).zip(sizes) {
-            let wanted = Wanted {
-                name: self.name,
-                bytes: u64::from(len),
-                node,
-                best,
-            };
-            let steps_before = steps.len();
-            let (mapping, page) = ladder::make(sysfs, &wanted, steps)?;
-            if steps.len() > steps_before {
-                // What this region did not get, the next one will not get either.
-                best = page;
-            }
-            let backing = Backing::Memfd(mapping);
-            made.push(Arc::new(Region::new(
-                RegionId(id),
-                len,
-                page,
-                node,
-                backing,
-            )));
-        }
-        table.add(&made);
-        Ok(made)
-    }
-}
-
-/// One region on the heap, added to the table.
-pub(crate) fn heap_region(
-    bytes: u32,
-    control: bool,
-    table: &mut RegionsBuilder,
-) -> Result<Arc<Region>, NumaError> {
-    let len = u64::from(bytes)
-        .next_multiple_of(PAGE_BYTES)
-        .min(HUGE_1G_BYTES) as u32;
-    if len == 0 {
-        return Err(NumaError::NoBytes);
-    }
-    let id = table.next_id(control, 1)?;
-    let heap = Heap::new(len as usize).ok_or_else(|| NumaError::MemoryShort {
-        wanted_bytes: u64::from(len),
-        available_bytes: 0,
-        place: "the heap".to_owned(),
-    })?;
-    let region = Region::new(id, len, PageKind::Plain, None, Backing::Heap(heap));
-    let region = Arc::new(region);
-    table.add(std::slice::from_ref(&region));
-    Ok(region)
-}
-
-/// Regions of 1 GiB and the rest.
-fn region_sizes(bytes: u64) -> Result<Vec<u32>, NumaError> {
-    if bytes == 0 {
-        return Err(NumaError::NoBytes);
-    }
-    let granule = if bytes < HUGE_2M_BYTES {
-        PAGE_BYTES
-    } else {
-        HUGE_2M_BYTES
-    };
-    let too_many = NumaError::TooManyRegions {
-        max: usize::from(u16::MAX),
-    };
-    let bytes = bytes.checked_next_multiple_of(granule).ok_or(too_many)?;
-    let whole = (bytes / HUGE_1G_BYTES) as usize;
-    let rest = (bytes % HUGE_1G_BYTES) as u32;
-    let mut sizes = vec![HUGE_1G_BYTES as u32; whole];
-    sizes.extend((rest > 0).then_some(rest));
-    Ok(sizes)
-}
-
-/// The node to bind to: the wanted one, where there are several to choose from.
-fn node_to_bind(sysfs: &Sysfs, node: Option<u32>) -> Result<Option<u32>, NumaError> {
-    let Some(node) = node else { return Ok(None) };
-    let Some(nodes) = sysfs.memory_nodes() else {
-        return Ok(None);
-    };
-    if !nodes.contains(&node) {
-        return Err(NumaError::NoSuchNode { node });
-    }
-    Ok((nodes.len() > 1).then_some(node))
-}
+#[cfg(test)]
+mod tests;

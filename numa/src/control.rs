@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use crate::arena::{Plan, heap_region};
 use crate::block::Block;
 use crate::error::NumaError;
 use crate::ids::ZoneId;
+use crate::make::{Plan, REGION_BYTES_MAX, heap_region};
 use crate::page::PageKind;
 use crate::pool::Pool;
 use crate::region::Region;
@@ -43,6 +43,7 @@ impl ControlMemory {
             bytes,
             best: PageKind::Plain,
             control: true,
+            region_bytes_max: REGION_BYTES_MAX,
         };
         // Plain pages are the last rung: there is no step to report.
         let made = plan.make(&Sysfs::host(), regions, &mut Vec::new())?;

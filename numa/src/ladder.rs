@@ -150,3 +150,58 @@ fn populated(wanted: &Wanted<'_>, page: PageKind, align: u64) -> Result<Mapping,
         .map_err(NumaError::system("making a region's pages"))?;
     Ok(mapping)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(bytes: u64, node: Option<u32>) -> Wanted<'static> {
+        Wanted {
+            name: "zonecast-test",
+            bytes,
+            node,
+            best: PageKind::Plain,
+        }
+    }
+
+    /// A region begins on the best rung that it is made of without rest.
+    #[test]
+    fn small_regions_begin_lower() {
+        assert_eq!(best_fit(PageKind::Huge1G, 1 << 30), PageKind::Huge1G);
+        assert_eq!(best_fit(PageKind::Huge1G, 6 << 20), PageKind::Huge2M);
+        assert_eq!(
+            best_fit(PageKind::Transparent, 6 << 20),
+            PageKind::Transparent
+        );
+        assert_eq!(best_fit(PageKind::Huge1G, 12 << 10), PageKind::Plain);
+        assert_eq!(best_fit(PageKind::Plain, 1 << 30), PageKind::Plain);
+    }
+
+    /// More than the machine, or the node, can give is an error before a page is touched.
+    #[test]
+    fn too_much_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("proc/meminfo", "MemTotal: 99 kB\nMemAvailable:  8 kB\n");
+        let meminfo = "Node 1 MemFree: 3 kB\nNode 1 FilePages: 9 kB\nNode 1 Shmem: 8 kB\n";
+        write("sys/devices/system/node/node1/meminfo", meminfo);
+        let sysfs = Sysfs::below(folder.path());
+        let mut steps = Vec::new();
+        let error = make(&sysfs, &wanted(12 << 10, None), &mut steps).err();
+        let short = NumaError::MemoryShort {
+            wanted_bytes: 12 << 10,
+            available_bytes: 8 << 10,
+            place: "the machine".to_owned(),
+        };
+        assert_eq!(error.unwrap().to_string(), short.to_string());
+        let error = make(&sysfs, &wanted(8 << 10, Some(1)), &mut steps).err();
+        let error = error.unwrap().to_string();
+        assert!(error.contains("available 4096 (node 1)"), "{error}");
+        assert!(make(&sysfs, &wanted(8 << 10, None), &mut steps).is_ok());
+        assert!(steps.is_empty());
+    }
+}

@@ -16,11 +16,6 @@
 //! What may be read or written in a region, and when, is not known here: that is
 //! the ring's business.
 
-#![cfg_attr(
-    test,
-    allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
-)]
-
 mod arena;
 mod block;
 mod control;
@@ -29,6 +24,7 @@ mod free_list;
 mod heap;
 mod ids;
 mod ladder;
+mod make;
 mod mapping;
 mod page;
 pub mod pin;
@@ -37,6 +33,8 @@ mod region;
 mod regions;
 mod span;
 mod sysfs;
+pub mod topology;
+pub mod zones;
 
 pub use arena::Arena;
 pub use block::Block;

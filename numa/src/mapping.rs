@@ -216,3 +216,6 @@ fn unmap_own(start: *mut c_void, len: usize) {
     let unmapped = unsafe { rustix::mm::munmap(start, len) };
     debug_assert!(unmapped.is_ok(), "the range was mapped: {unmapped:?}");
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use crate::region::Region;
 use crate::span::{RegionId, Span};
 
 /// Most regions of either kind: as many buffers as io_uring registers.
-const REGIONS_MAX: usize = 1 << 14;
+pub(crate) const REGIONS_MAX: usize = 1 << 14;
 
 /// The table while arenas and control memory are being made.
 #[derive(Debug, Default)]

@@ -165,3 +165,56 @@ pub(crate) fn parse_list(text: &str) -> Option<Vec<usize>> {
     numbers.dedup();
     Some(numbers)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The kernel's lists are read, and nothing that is no list.
+    #[test]
+    fn lists_are_read() {
+        assert_eq!(parse_list("0-2,8,5-6\n"), Some(vec![0, 1, 2, 5, 6, 8]));
+        assert_eq!(parse_list("3"), Some(vec![3]));
+        assert_eq!(parse_list("\n"), Some(vec![]));
+        for bad in [
+            "3-1",
+            "a",
+            "1-",
+            "-1",
+            "0-99999999999",
+            "0-18446744073709551615",
+        ] {
+            assert_eq!(parse_list(bad), None, "{bad}");
+        }
+    }
+
+    /// The pool's counters and settings are read from where the kernel puts them; pages
+    /// that are promised are not free.
+    #[test]
+    fn counters_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        let pool = "hugepages/hugepages-2048kB";
+        write(&format!("sys/kernel/mm/{pool}/free_hugepages"), "20\n");
+        write(&format!("sys/kernel/mm/{pool}/resv_hugepages"), "8\n");
+        let node = format!("sys/devices/system/node/node1/{pool}/free_hugepages");
+        write(&node, "5\n");
+        let settings = "sys/kernel/mm/transparent_hugepage/shmem_enabled";
+        write(settings, "always within_size [advise] never deny force\n");
+        let smaps = "10000-20000 rw-s 0 0:1 5 /memfd:x\nShmemPmdMapped: 0 kB\n\
+                     abc000-abd000 rw-s 0 0:1 5 /memfd:x\nRss: 9 kB\nShmemPmdMapped: 4096 kB\n";
+        write("proc/self/smaps", smaps);
+        let sysfs = Sysfs::below(folder.path());
+        assert_eq!(sysfs.hugetlb_free(PageKind::Huge2M, None), Some(12));
+        assert_eq!(sysfs.hugetlb_free(PageKind::Huge2M, Some(1)), Some(5));
+        assert_eq!(sysfs.hugetlb_free(PageKind::Huge1G, None), None);
+        assert_eq!(sysfs.shmem_huge_setting().as_deref(), Some("advise"));
+        assert_eq!(sysfs.huge_mapped_bytes(0xab_c000), Some(4 << 20));
+        assert_eq!(sysfs.huge_mapped_bytes(0x1_0000), Some(0));
+        assert_eq!(sysfs.huge_mapped_bytes(0x5000), None);
+    }
+}
