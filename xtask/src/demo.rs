@@ -1,0 +1,148 @@
+//! `demo`: builds the daemon and the demo, and becomes the demo.
+
+use crate::Result;
+use crate::json::Json;
+use crate::packages::Purpose;
+use crate::setup;
+use crate::workspace::cargo;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, Stdio};
+
+/// The two binaries that make a demo.
+pub(crate) struct Binaries {
+    pub(crate) daemon: PathBuf,
+    demo: PathBuf,
+}
+
+/// Installs what is missing, builds, and runs the demo in place of this process.
+pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
+    let (profile, flags) = split_profile(arguments)?;
+    if !setup::ensure(Purpose::Demo)? {
+        return Ok(ExitCode::FAILURE);
+    }
+    let binaries = build(&profile)?;
+    let error = command(&binaries).args(flags).exec();
+    Err(format!("{}: {error}", binaries.demo.display()))
+}
+
+/// The demo, without its flags.
+pub(crate) fn command(binaries: &Binaries) -> Command {
+    let mut command = Command::new(&binaries.demo);
+    command.arg("--zonecast").arg(&binaries.daemon);
+    command
+}
+
+/// Builds both binaries with cargo's progress on stderr; they are where cargo says they are.
+fn build(profile: &str) -> Result<Binaries> {
+    let mut child = build_command(profile)
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|e| format!("cargo build: {e}"))?;
+    let output = child.stdout.take().map(BufReader::new);
+    let lines: Vec<_> = output
+        .into_iter()
+        .flat_map(BufRead::lines)
+        .map_while(|l| l.ok())
+        .collect();
+    let status = child.wait().map_err(|e| format!("cargo build: {e}"))?;
+    if !status.success() {
+        return Err(format!("cargo build: {status}"));
+    }
+    find(&lines)
+}
+
+/// Cargo's building of both binaries; its stdout goes to [`find`].
+pub(crate) fn build_command(profile: &str) -> Command {
+    let mut command = cargo(["build", "-p", "zonecast", "-p", "zonecast-perf", "--bins"]);
+    command.args([
+        "--message-format=json-render-diagnostics",
+        "--profile",
+        profile,
+    ]);
+    command
+}
+
+/// Both binaries, from cargo's messages; lines that are none are stepped over.
+pub(crate) fn find(messages: &[String]) -> Result<Binaries> {
+    let mut executables = Vec::new();
+    for line in messages.iter().filter(|line| line.starts_with('{')) {
+        let message = Json::parse(line)?;
+        let path = message.get("executable").and_then(Json::as_str);
+        executables.extend(path.map(PathBuf::from));
+    }
+    let named = |name: &str| {
+        let found = executables.iter().find(|path| path.ends_with(name));
+        found
+            .cloned()
+            .ok_or_else(|| format!("cargo built no {name}"))
+    };
+    Ok(Binaries {
+        daemon: named("zonecast")?,
+        demo: named("zonecast-demo")?,
+    })
+}
+
+/// Takes `--profile P` out of the flags; the others stay as they are.
+fn split_profile(arguments: &[String]) -> Result<(String, Vec<String>)> {
+    let (mut profile, mut flags) = (String::from("release"), Vec::new());
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        if argument == "--profile" {
+            let value = arguments.next().ok_or("--profile needs dev or release")?;
+            profile.clone_from(value);
+        } else if let Some(value) = argument.strip_prefix("--profile=") {
+            value.clone_into(&mut profile);
+        } else {
+            flags.push(argument.clone());
+        }
+    }
+    match profile.as_str() {
+        "dev" | "release" => Ok((profile, flags)),
+        other => Err(format!("--profile is dev or release, not {other}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strings(words: &[&str]) -> Vec<String> {
+        words.iter().map(|&word| word.to_owned()).collect()
+    }
+
+    /// The profile is taken wherever it stands; every other flag passes in its order.
+    #[test]
+    fn takes_the_profile_out() {
+        let (profile, flags) = split_profile(&strings(&[
+            "--seconds",
+            "5",
+            "--profile",
+            "dev",
+            "--viewers=9",
+        ]))
+        .unwrap();
+        assert_eq!(profile, "dev");
+        assert_eq!(flags, ["--seconds", "5", "--viewers=9"]);
+        assert_eq!(split_profile(&[]).unwrap().0, "release");
+        assert!(split_profile(&strings(&["--profile"])).is_err());
+        assert!(split_profile(&strings(&["--profile=fast"])).is_err());
+    }
+
+    /// Both binaries are found among cargo's messages, whatever stands between them.
+    #[test]
+    fn finds_the_binaries() {
+        let messages = strings(&[
+            "   Compiling zonecast",
+            r#"{"reason":"compiler-artifact","executable":null}"#,
+            r#"{"reason":"compiler-artifact","executable":"/t/release/zonecast-demo"}"#,
+            r#"{"reason":"compiler-artifact","executable":"/t/release/zonecast"}"#,
+            r#"{"reason":"build-finished","success":true}"#,
+        ]);
+        let binaries = find(&messages).unwrap();
+        assert_eq!(binaries.daemon, PathBuf::from("/t/release/zonecast"));
+        assert_eq!(binaries.demo, PathBuf::from("/t/release/zonecast-demo"));
+        assert!(find(&messages[..3]).is_err());
+    }
+}

@@ -1,0 +1,77 @@
+//! The help texts: the list of subcommands, and one page for each.
+
+use crate::Result;
+use std::process::ExitCode;
+
+/// A subcommand as `help` shows it.
+struct Page {
+    name: &'static str,
+    summary: &'static str,
+    usage: &'static str,
+    text: &'static str,
+}
+
+const PAGES: [Page; 4] = [
+    Page {
+        name: "setup",
+        summary: "install what building, the demo and the tests need",
+        usage: "cargo xtask setup",
+        text: "Probes what is missing and says what each missing thing is for. As root on Debian and its
+relatives it installs it; otherwise it prints the one command to run and exits 1. With
+everything there it changes nothing.",
+    },
+    Page {
+        name: "demo",
+        summary: "build everything and watch two live streams being served",
+        usage: "cargo xtask demo [--seconds N] [--viewers N] [--profile dev|release] [FLAG…]",
+        text: "Installs what is missing (as `setup` does), builds the daemon and the demo, and runs the
+demo. It exits 0 only if every viewer got every segment, in time and intact.
+
+  --seconds N     end after N seconds, with a verdict; without it, run until Ctrl-C
+  --viewers N     how many verifying viewers follow the streams
+  --profile P     dev or release (default: release)
+
+Every other flag goes to `zonecast-demo` as it is.",
+    },
+    Page {
+        name: "test",
+        summary: "run everything that can fail, in order",
+        usage: "cargo xtask test [--strict] [FILTER…]",
+        text: "The checks, the unit, property and integration tests, the loom models of the ring, the
+end-to-end tests, and a demo of 20 seconds. The last line counts the tests.
+
+  FILTER      a part (check, unit, loom, e2e, demo) runs only that part; any other word goes
+              to the test runners, which run the tests whose names contain it
+  --strict    a skipped test fails unless tests/skips-allowed.txt lists its reason
+              (also: ZONECAST_STRICT=1)",
+    },
+    Page {
+        name: "check",
+        summary: "hold the rules: format, lints, layers, unsafe list, lengths, docs",
+        usage: "cargo xtask check [--fix]",
+        text: "  --fix       let rustfmt and clippy mend what they can before looking",
+    },
+];
+
+/// Prints the list of subcommands.
+pub(crate) fn all() -> Result<ExitCode> {
+    println!("cargo xtask COMMAND\n");
+    for page in &PAGES {
+        println!("  {:<7} {}", page.name, page.summary);
+    }
+    println!(
+        "  {:<7} this list; `cargo xtask COMMAND --help` says more",
+        "help"
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the page of one subcommand.
+pub(crate) fn of(command: &str) -> Result<ExitCode> {
+    let page = PAGES
+        .iter()
+        .find(|page| page.name == command)
+        .ok_or_else(|| format!("there is no `{command}`"))?;
+    println!("{}\n\n{}", page.usage, page.text);
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,138 @@
+//! What the tree needs from the system, why, and how to see that it is there.
+
+/// Something that must be installed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Need {
+    /// What brings it.
+    pub(crate) from: From,
+    /// What it is for, in a few words.
+    pub(crate) why: &'static str,
+    pub(crate) seen_by: SeenBy,
+    pub(crate) purpose: Purpose,
+}
+
+/// Where a need comes from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum From {
+    /// A package, under its name in Debian.
+    Debian(&'static str),
+    /// A component of the Rust toolchain.
+    Rustup(&'static str),
+}
+
+/// How to see that a need is met; none of these takes more than a few milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum SeenBy {
+    /// A program on the PATH.
+    Program(&'static str),
+    /// A C header in the system's own include folder.
+    Header(&'static str),
+    /// A library that pkg-config finds: its name and the versions that fit.
+    Library(&'static str, &'static [&'static str]),
+    /// A program beside the toolchain's cargo.
+    BesideCargo(&'static str),
+}
+
+/// What a need is needed for.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub(crate) enum Purpose {
+    /// Building and showing the demo.
+    Demo,
+    /// The tests and the checks.
+    Test,
+}
+
+impl Need {
+    /// The name of what brings it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self.from {
+            From::Debian(name) | From::Rustup(name) => name,
+        }
+    }
+}
+
+/// Everything. aws-lc-sys, the one crate with much C in it, is built by gcc alone: it needs no
+/// cmake, clang, make, Perl or assembler.
+pub(crate) const NEEDS: [Need; 10] = [
+    debian(
+        "gcc",
+        "links, and builds the C in aws-lc",
+        SeenBy::Program("cc"),
+        Purpose::Demo,
+    ),
+    debian(
+        "libc6-dev",
+        "the C library's headers, for the same",
+        SeenBy::Header("stdio.h"),
+        Purpose::Demo,
+    ),
+    debian(
+        "pkg-config",
+        "finds hwloc",
+        SeenBy::Program("pkg-config"),
+        Purpose::Demo,
+    ),
+    debian(
+        "libhwloc-dev",
+        "knows the machine's NUMA nodes and network cards",
+        SeenBy::Library("hwloc", &["hwloc >= 2.0.0", "hwloc < 3.0.0"]),
+        Purpose::Demo,
+    ),
+    debian(
+        "libudev-dev",
+        "is linked along with hwloc",
+        SeenBy::Library("libudev", &["libudev"]),
+        Purpose::Demo,
+    ),
+    debian(
+        "ffmpeg",
+        "encodes and probes the live streams",
+        SeenBy::Program("ffmpeg"),
+        Purpose::Demo,
+    ),
+    debian(
+        "curl",
+        "plays viewer in the tests",
+        SeenBy::Program("curl"),
+        Purpose::Test,
+    ),
+    debian(
+        "openssl",
+        "is the other side of TLS in the tests",
+        SeenBy::Program("openssl"),
+        Purpose::Test,
+    ),
+    rustup(
+        "rustfmt",
+        "checks the format",
+        SeenBy::BesideCargo("cargo-fmt"),
+    ),
+    rustup(
+        "clippy",
+        "checks the code",
+        SeenBy::BesideCargo("cargo-clippy"),
+    ),
+];
+
+const fn debian(
+    package: &'static str,
+    why: &'static str,
+    seen_by: SeenBy,
+    purpose: Purpose,
+) -> Need {
+    Need {
+        from: From::Debian(package),
+        why,
+        seen_by,
+        purpose,
+    }
+}
+
+const fn rustup(component: &'static str, why: &'static str, seen_by: SeenBy) -> Need {
+    Need {
+        from: From::Rustup(component),
+        why,
+        seen_by,
+        purpose: Purpose::Test,
+    }
+}
