@@ -1,20 +1,19 @@
 //! Shows that handshakes with rustls's client end in sessions that carry data both ways, in every
 //! version and suite; that no byte around the hand-over is lost or opened twice, however the bytes
-//! arrive; that names choose certificates; and that what is no handshake gets an alert.
+//! arrive; and that what is no handshake gets an alert.
 #![allow(clippy::unwrap_used)]
 
 mod tls_support;
 
 use std::sync::Arc;
 
-use rustls::{AlertDescription, ClientConfig};
+use rustls::AlertDescription;
 use tls_support::{
-    Listener, Refused, SUITES, TLS12, TLS13, client, client_config, give, identity, join, joined,
-    listener, listener_with, open_all, pattern, sent_by, store, try_join,
+    Listener, Refused, SUITES, TLS12, TLS13, acceptor, client, client_config, give, identity, join,
+    joined, listener, listener_with, open_all, pattern, sent_by, store, try_join,
 };
 use zonecast_dataplane::tls::{
-    Acceptor, AcceptorConfig, CertificatePem, CertificateStore, Certificates, Fault, Handshake,
-    Progress, RECORDS_PER_KEY, TlsError, Versions,
+    Certificates, Fault, Handshake, Progress, RECORDS_PER_KEY, TlsError, Versions,
 };
 
 #[test]
@@ -28,8 +27,8 @@ fn every_suite_carries_data_both_ways() {
         assert!(joined.early.is_empty());
         let (request, response) = (pattern(700), pattern(100_000));
         for _ in 0..3 {
-            assert_eq!(joined.to_server(&request), request, "{suite:?}");
-            assert_eq!(joined.to_client(&response), response, "{suite:?}");
+            assert_eq!(joined.server_gets(&request), request, "{suite:?}");
+            assert_eq!(joined.client_gets(&response), response, "{suite:?}");
         }
     }
 }
@@ -50,8 +49,8 @@ fn a_request_that_comes_with_finished_is_handed_over_once_and_unopened() {
         } else {
             assert!(opened.is_empty(), "{suite:?}");
         }
-        assert_eq!(joined.to_server(b"more"), b"more");
-        assert_eq!(joined.to_client(b"answer"), b"answer");
+        assert_eq!(joined.server_gets(b"more"), b"more");
+        assert_eq!(joined.client_gets(b"answer"), b"answer");
     }
 }
 
@@ -90,60 +89,6 @@ fn bytes_may_come_one_at_a_time() {
         assert_eq!(data, b"GET / HTTP/1.1\r\n\r\n");
         assert!(rest.is_empty());
     }
-}
-
-#[test]
-fn names_choose_certificates() {
-    let (first, exact) = (
-        identity(&["first.test"]),
-        identity(&["a.live.test", "b.test"]),
-    );
-    let wildcard = identity(&["*.live.test"]);
-    let certificates = Certificates::new(store(&[&first, &exact, &wildcard]));
-    let acceptor = acceptor(&certificates, Versions::Tls13And12);
-    let served = |name: &'static str| {
-        let config = ClientConfig::clone(&client_config(&first, TLS13));
-        let name = rustls_pki_types::ServerName::try_from(name).unwrap();
-        served_certificate(&acceptor, config, name)
-    };
-    assert_eq!(served("first.test"), first.der);
-    assert_eq!(served("a.live.test"), exact.der);
-    assert_eq!(served("B.TEST"), exact.der);
-    assert_eq!(served("z.live.test"), wildcard.der);
-    assert_eq!(
-        served("y.z.live.test"),
-        first.der,
-        "a wildcard is one label"
-    );
-    assert_eq!(served("live.test"), first.der);
-    assert_eq!(served("unknown.test"), first.der);
-    assert_eq!(served("127.0.0.1"), first.der, "addresses send no name");
-    certificates.replace(store(&[&wildcard]));
-    assert_eq!(served("a.live.test"), wildcard.der, "after a reload");
-    assert_eq!(
-        store(&[&first, &exact]).names(),
-        ["a.live.test", "b.test", "first.test"]
-    );
-}
-
-#[test]
-fn certificates_that_cannot_be_served_are_refused_by_name() {
-    let (one, other) = (identity(&["one.test"]), identity(&["other.test"]));
-    let refused = |chain: &str, key: &str| {
-        let pem = CertificatePem {
-            label: "/etc/one.pem",
-            chain: chain.as_bytes(),
-            key: key.as_bytes(),
-        };
-        let error = CertificateStore::from_pem(&[pem]).unwrap_err();
-        assert_eq!(error.fault(), Fault::Operator);
-        error.to_string()
-    };
-    assert!(refused(&one.chain, &other.key).contains("/etc/one.pem: the key cannot serve"));
-    assert!(refused("", &one.key).contains("no certificate"));
-    assert!(refused(&one.chain, "").contains("private key"));
-    assert!(refused(&one.chain[..200], &one.key).contains("/etc/one.pem"));
-    assert!(CertificateStore::from_pem(&[]).is_err());
 }
 
 #[test]
@@ -242,29 +187,6 @@ fn an_unfinished_handshake_gives_no_session() {
         handshake.finish(),
         Err(TlsError::HandshakeNotComplete)
     ));
-}
-
-fn acceptor(certificates: &Arc<Certificates>, versions: Versions) -> Acceptor {
-    Acceptor::new(AcceptorConfig {
-        certificates: certificates.clone(),
-        tickets: None,
-        versions,
-        records_per_key: RECORDS_PER_KEY,
-    })
-    .unwrap()
-}
-
-/// What the server offers, whatever the client thinks of it.
-fn served_certificate(
-    acceptor: &Acceptor,
-    mut config: ClientConfig,
-    name: rustls_pki_types::ServerName<'static>,
-) -> rustls_pki_types::CertificateDer<'static> {
-    let seen = Arc::new(tls_support::verifier::Seen::default());
-    config.dangerous().set_certificate_verifier(seen.clone());
-    let client = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
-    join(acceptor, client);
-    seen.take()
 }
 
 /// The alert that the client got.

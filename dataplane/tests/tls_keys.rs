@@ -43,12 +43,12 @@ fn a_client_may_change_keys() {
                 plain + 27,
                 "the answer is due"
             );
-            assert_eq!(joined.to_client(&[round]), [round]);
+            assert_eq!(joined.client_gets(&[round]), [round]);
             assert_eq!(joined.session.sealed_len(1), plain, "and was sent");
-            assert_eq!(joined.to_server(&[round]), [round]);
+            assert_eq!(joined.server_gets(&[round]), [round]);
             // Data pays for the next one.
             for _ in 0..8 {
-                joined.to_server(b"data");
+                joined.server_gets(b"data");
             }
         }
     }
@@ -131,14 +131,14 @@ fn a_worn_key_is_replaced_by_itself() {
                 if round > 0 && round % 4 == 0 { 27 } else { 0 }
             );
             updates += update(&joined) / 27;
-            assert_eq!(joined.to_client(&[round]), [round], "{suite:?}");
+            assert_eq!(joined.client_gets(&[round]), [round], "{suite:?}");
         }
         assert_eq!(updates, 5);
         assert!(!joined.session.close_due());
         let mut out = [0; 64];
         let written = joined.session.seal_key_update(&mut out).unwrap();
         assert_eq!(give(&mut joined.client, &out[..written]).unwrap(), b"");
-        assert_eq!(joined.to_client(b"next"), b"next");
+        assert_eq!(joined.client_gets(b"next"), b"next");
     }
 }
 
@@ -149,7 +149,7 @@ fn a_worn_key_of_tls12_asks_for_an_end_and_then_insists() {
         let mut joined = short_lived(*suite, 8);
         for round in 1..10_u8 {
             assert_eq!(joined.session.close_due(), round >= 8, "{round}");
-            assert_eq!(joined.to_client(&[round]), [round]);
+            assert_eq!(joined.client_gets(&[round]), [round]);
         }
         let mut out = [0; 100];
         let more = joined.session.seal(&[b"more"], &mut out);
@@ -204,8 +204,8 @@ fn a_long_connection_stays_in_step() {
         let mut joined = joined(suite);
         let data = pattern(50_000);
         for _ in 0..50 {
-            assert_eq!(joined.to_client(&data), data);
-            assert_eq!(joined.to_server(&data), data);
+            assert_eq!(joined.client_gets(&data), data);
+            assert_eq!(joined.server_gets(&data), data);
         }
         let (rest, _) = open_all(&mut joined.session, Vec::new()).unwrap();
         assert!(rest.is_empty());

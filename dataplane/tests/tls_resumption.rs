@@ -35,8 +35,8 @@ fn acceptor(identity: &Identity, keys: &Arc<TicketKeys>) -> Acceptor {
 /// are proven.
 fn visit(acceptor: &Acceptor, config: &Arc<ClientConfig>) -> Joined {
     let mut joined = join(acceptor, client(config));
-    assert_eq!(joined.to_server(b"request"), b"request");
-    assert_eq!(joined.to_client(b"response"), b"response");
+    assert_eq!(joined.server_gets(b"request"), b"request");
+    assert_eq!(joined.client_gets(b"response"), b"response");
     joined
 }
 
@@ -100,8 +100,8 @@ fn a_request_with_a_resumed_finished_is_handed_over() {
             (&b"GET /"[..], 0),
             "{suite:?}"
         );
-        assert_eq!(joined.to_server(b"more"), b"more");
-        assert_eq!(joined.to_client(b"answer"), b"answer");
+        assert_eq!(joined.server_gets(b"more"), b"more");
+        assert_eq!(joined.client_gets(b"answer"), b"answer");
     }
 }
 

@@ -6,56 +6,20 @@
 
 use std::ops::Range;
 
-use rustls::AlertDescription;
+use aws_lc_rs::aead::Aad;
 
 use super::TlsError;
-use super::keys::{Format, RecordKey};
+use super::keys::{Associated, Format, RecordKey};
+use super::opened::{Opened, alert, handshake};
 use super::record::{
-    ALERT, APPLICATION_DATA, CLIENT_HELLO, EXPLICIT_NONCE, HANDSHAKE, HEADER, Header, KEY_UPDATE,
-    LEGACY_VERSION, PLAINTEXT_MAX, TAG,
+    ALERT, APPLICATION_DATA, EXPLICIT_NONCE, HANDSHAKE, HEADER, Header, LEGACY_VERSION,
+    PLAINTEXT_MAX, TAG,
 };
 
 /// What a record without data costs; a record with data pays back one.
 const DATALESS_COST: u16 = 8;
 /// The peer may owe so much: 32 dataless records in a row.
 const DEBT_MAX: u16 = 32 * DATALESS_COST;
-
-/// What the first record of an input was.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Opened {
-    /// The first record is not all there yet.
-    Incomplete,
-    /// Only when opening into other memory, which is too small: nothing happened. Give `needed`
-    /// bytes, or open in place.
-    NoRoom {
-        /// Bytes that the output must have (a little more than the data).
-        needed: usize,
-    },
-    /// Data. Never empty.
-    Data {
-        /// Bytes of the input that the record took.
-        consumed: usize,
-        /// Where the data is: in the input, or in the memory that it was opened into.
-        plain: Range<usize>,
-    },
-    /// The peer sends nothing more; whatever follows in the input is to be ignored.
-    CloseNotify {
-        /// Bytes of the input that the record took.
-        consumed: usize,
-    },
-    /// The peer changed its key (TLS 1.3); ours for it is changed already.
-    KeyUpdate {
-        /// Bytes of the input that the record took.
-        consumed: usize,
-        /// It asked for ours to change: the next sealing does so by itself.
-        answer: bool,
-    },
-    /// A record that means nothing to us (empty, or a warning).
-    Skipped {
-        /// Bytes of the input that the record took.
-        consumed: usize,
-    },
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -199,7 +163,7 @@ impl Opener {
         }))
     }
 
-    fn associated(&self, record: &Record) -> aws_lc_rs::aead::Aad<super::keys::Associated> {
+    fn associated(&self, record: &Record) -> Aad<Associated> {
         let length = match self.key.format() {
             Format::Tls13 => record.header.length,
             Format::Tls12Gcm | Format::Tls12ChaCha => record.cipher.len(),
@@ -231,51 +195,19 @@ impl Opener {
         }
         let said = match content_type {
             APPLICATION_DATA => Ok(Opened::Skipped { consumed }),
-            ALERT => self.alert(&plain[..length], consumed),
-            HANDSHAKE => self.handshake(&plain[..length], consumed),
+            ALERT => alert(self.key.format(), &plain[..length], consumed),
+            HANDSHAKE => handshake(self.key.format(), &plain[..length], consumed),
             _ => Err(TlsError::Unexpected("a record of another inner type")),
         };
         self.debt += DATALESS_COST;
         match said {
+            Ok(Opened::CloseNotify { .. }) => {
+                self.state = State::Closed;
+                said
+            }
             Ok(_) if self.debt > DEBT_MAX => self.failed(TlsError::Flood),
             Ok(opened) => Ok(opened),
             Err(error) => self.failed(error),
-        }
-    }
-
-    /// TLS 1.3 knows two alerts that are no errors, whatever level they say (RFC 8446
-    /// section 6); TLS 1.2 has warnings, which say nothing that we act on.
-    fn alert(&mut self, message: &[u8], consumed: usize) -> Result<Opened, TlsError> {
-        let &[level, code] = message else {
-            return Err(TlsError::Malformed("an alert is two bytes"));
-        };
-        let alert = AlertDescription::from(code);
-        let warning = level == 1 && self.key.format() != Format::Tls13;
-        match alert {
-            AlertDescription::CloseNotify => {
-                self.state = State::Closed;
-                Ok(Opened::CloseNotify { consumed })
-            }
-            AlertDescription::UserCanceled => Ok(Opened::Skipped { consumed }),
-            _ if warning => Ok(Opened::Skipped { consumed }),
-            _ => Err(TlsError::PeerAlert(alert)),
-        }
-    }
-
-    /// A KeyUpdate, whole and alone in its record (it must end it, RFC 8446 section 5.1; nobody
-    /// splits its five bytes), is all that a client may say after the handshake.
-    fn handshake(&mut self, message: &[u8], consumed: usize) -> Result<Opened, TlsError> {
-        match (self.key.format(), message) {
-            (Format::Tls13, [KEY_UPDATE, 0, 0, 1, request @ (0 | 1)]) => Ok(Opened::KeyUpdate {
-                consumed,
-                answer: *request == 1,
-            }),
-            (Format::Tls13, [KEY_UPDATE, 0, 0, 1, _]) => {
-                Err(TlsError::Malformed("a KeyUpdate asks for 0 or 1"))
-            }
-            (Format::Tls13, _) => Err(TlsError::Unexpected("a handshake message")),
-            (_, [CLIENT_HELLO, ..]) => Err(TlsError::Renegotiation),
-            _ => Err(TlsError::Unexpected("a handshake message")),
         }
     }
 }

@@ -9,7 +9,8 @@ use rustls::{AlertDescription, CipherSuite, ExtractedSecrets, ProtocolVersion};
 
 use super::TlsError;
 use super::keys::{Format, RecordKey};
-use super::opener::{Opened, Opener};
+use super::opened::Opened;
+use super::opener::Opener;
 use super::record::PLAINTEXT_MAX;
 use super::sealer::{Sealer, total};
 

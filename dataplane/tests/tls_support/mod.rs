@@ -61,6 +61,17 @@ pub fn store(identities: &[&Identity]) -> CertificateStore {
     CertificateStore::from_pem(&pems).unwrap()
 }
 
+/// A listener without tickets.
+pub fn acceptor(certificates: &Arc<Certificates>, versions: Versions) -> Acceptor {
+    Acceptor::new(AcceptorConfig {
+        certificates: certificates.clone(),
+        tickets: None,
+        versions,
+        records_per_key: RECORDS_PER_KEY,
+    })
+    .unwrap()
+}
+
 /// A listener and the certificate of its `localhost`.
 pub struct Listener {
     pub identity: Identity,
@@ -141,9 +152,7 @@ pub struct Joined {
 #[derive(Debug)]
 pub struct Refused {
     pub error: TlsError,
-    /// What the server sent last.
-    pub out: Vec<u8>,
-    /// What the client made of that.
+    /// What the client made of what the server sent last.
     pub client: Option<rustls::Error>,
 }
 
@@ -152,7 +161,7 @@ pub fn try_join(
     acceptor: &Acceptor,
     mut client: ClientConnection,
     early: &[u8],
-) -> Result<Joined, Refused> {
+) -> Result<Joined, Box<Refused>> {
     let mut handshake = Handshake::new(acceptor).unwrap();
     let mut wire = Vec::new();
     loop {
@@ -165,7 +174,7 @@ pub fn try_join(
         match progress {
             Err(error) => {
                 let client = give(&mut client, &out).err();
-                return Err(Refused { error, out, client });
+                return Err(Box::new(Refused { error, client }));
             }
             Ok(progress) => {
                 wire.extend_from_slice(&out);
@@ -211,13 +220,13 @@ impl Joined {
     }
 
     /// The server's data, as the client gets it.
-    pub fn to_client(&mut self, data: &[u8]) -> Vec<u8> {
+    pub fn client_gets(&mut self, data: &[u8]) -> Vec<u8> {
         let wire = self.seal(data);
         give(&mut self.client, &wire).unwrap()
     }
 
     /// The client's data, as the server gets it.
-    pub fn to_server(&mut self, data: &[u8]) -> Vec<u8> {
+    pub fn server_gets(&mut self, data: &[u8]) -> Vec<u8> {
         self.client.writer().write_all(data).unwrap();
         let wire = sent_by(&mut self.client);
         let (opened, rest) = open_all(&mut self.session, wire).unwrap();

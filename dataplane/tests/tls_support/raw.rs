@@ -2,7 +2,7 @@
 //! after it are made here, by a record layer that shares no code with ours.
 
 use aws_lc_rs::aead::{self, Aad, LessSafeKey, Nonce, UnboundKey};
-use rustls::{ConnectionTrafficSecrets, ProtocolVersion};
+use rustls::{ConnectionTrafficSecrets, ProtocolVersion, SupportedCipherSuite};
 use zonecast_dataplane::tls::Session;
 
 use super::Joined;
@@ -18,6 +18,11 @@ pub struct RawClient {
     sequence: u64,
     tls13: bool,
     chacha: bool,
+}
+
+/// A client whose every word we choose, and the session that hears it.
+pub fn pair(suite: SupportedCipherSuite) -> (RawClient, Session) {
+    RawClient::of(super::joined(suite))
 }
 
 impl RawClient {
