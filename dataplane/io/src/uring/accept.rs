@@ -175,3 +175,51 @@ impl<H> UringDriver<H> {
         listener.expect("a listener of this driver")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+    use std::time::Instant;
+
+    use super::*;
+    use crate::driver::Driver;
+    use crate::uring::UringConfig;
+
+    /// Shows that where direct descriptors cannot be had, a listener that asks for them works with
+    /// plain ones.
+    #[test]
+    fn without_direct_descriptors_plain_ones_are_used() {
+        let config = UringConfig {
+            connections_max: 4,
+            send_buffers: 1,
+            receive_buffers: 1,
+            receive_buffer_bytes: 4096,
+            sq_entries: 8,
+            regions: None,
+            epoch: Instant::now(),
+        };
+        let mut driver = UringDriver::<()>::new(config).expect("io_uring works here");
+        driver.direct_supported = false;
+        let socket = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = socket.local_addr().expect("it is bound");
+        let listener = driver
+            .add_listener(socket.into(), Descriptors::Direct)
+            .expect("a socket");
+        driver.accept(listener, Token(1));
+        let client = TcpStream::connect(address).expect("it listens");
+        let mut out = Vec::new();
+        driver.turn(None, &mut out).expect("a turn");
+        let Some(Completion {
+            event: Event::Accepted(conn),
+            ..
+        }) = out.pop()
+        else {
+            panic!("a connection was expected")
+        };
+        assert_eq!(
+            driver.peer(conn),
+            client.local_addr().ok(),
+            "only a plain one knows its peer"
+        );
+    }
+}

@@ -31,6 +31,7 @@ pub(super) fn no_linger_entry(target: Target) -> squeue::Entry {
 
 impl<H> UringDriver<H> {
     pub(super) fn close_submitted(&mut self, conn: Conn, token: Token) {
+        self.connections.assert_idle(conn);
         let operation = Operation::Close {
             conn,
             reported: false,
@@ -45,6 +46,7 @@ impl<H> UringDriver<H> {
     }
 
     pub(super) fn abort_submitted(&mut self, conn: Conn, token: Token) {
+        self.connections.assert_idle(conn);
         if let Some(descriptor) = self.connections.descriptor(conn) {
             // It fails only on what is no socket, which a connection always is.
             let _ = set_socket_linger(descriptor, Some(Duration::ZERO));

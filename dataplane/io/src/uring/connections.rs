@@ -117,18 +117,25 @@ impl Connections {
         connection.in_flight -= 1;
     }
 
-    /// Marks a connection as closing by `operation`; from here on nothing else can begin on it.
-    /// A plain descriptor leaves the table: the operation closes it.
+    /// What must be so before a connection is closed.
     ///
     /// # Panics
     /// When it is not open, or anything is in flight on it.
-    pub(super) fn begin_close(&mut self, conn: Conn, operation: OpId) -> Target {
-        let connection = self.get_mut(conn);
+    pub(super) fn assert_idle(&self, conn: Conn) {
+        let connection = self.get(conn);
         assert_eq!(connection.state, State::Open, "{conn:?} is open");
+        let busy = connection.in_flight;
         assert_eq!(
-            connection.in_flight, 0,
+            busy, 0,
             "nothing is in flight on {conn:?} when it is closed"
         );
+    }
+
+    /// Marks an idle connection as closing by `operation`; from here on nothing else can begin on
+    /// it. A plain descriptor leaves the table: the operation closes it.
+    pub(super) fn begin_close(&mut self, conn: Conn, operation: OpId) -> Target {
+        self.assert_idle(conn);
+        let connection = self.get_mut(conn);
         connection.state = State::Closing(operation);
         match connection.plain.take() {
             Some(descriptor) => Target::Plain(descriptor.into_raw_fd()),

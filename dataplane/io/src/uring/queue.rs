@@ -62,9 +62,12 @@ impl Queue {
         self.backlog.push_back(entry);
     }
 
-    /// Whether there is anything to submit.
-    pub(super) fn has_entries(&mut self) -> bool {
-        !self.backlog.is_empty() || !self.ring.submission().is_empty()
+    /// Whether the kernel is to be entered even by a turn that does not wait: there is something to
+    /// submit, or something that the kernel has deferred to this thread.
+    pub(super) fn has_work(&mut self) -> bool {
+        let submission = self.ring.submission();
+        let deferred = submission.taskrun() || submission.cq_overflow();
+        deferred || !submission.is_empty() || !self.backlog.is_empty()
     }
 
     /// Whether there are completions to reap without a system call.
@@ -110,6 +113,14 @@ impl Queue {
     /// Moves everything that has completed into `reaped`.
     pub(super) fn reap(&mut self, reaped: &mut Vec<cqueue::Entry>) {
         reaped.extend(self.ring.completion());
+    }
+
+    /// Lets go of what outlives the closing of the ring's descriptor: connections in its file table,
+    /// which would stay open a while longer, and the thread's own reference to the ring.
+    pub(super) fn release(&mut self) {
+        // Either fails only where there is none.
+        let _ = self.ring.submitter().unregister_files();
+        let _ = self.ring.submitter().unregister_ring_fd();
     }
 
     /// Sorts out what the system call said. Neither a timeout nor a signal is an error, and a kernel

@@ -12,7 +12,7 @@ use io_uring::{opcode, types};
 use super::UringDriver;
 use super::operations::UNOBSERVED;
 
-const DRAIN_MAX: Duration = Duration::from_secs(5);
+const DRAIN_MAX: Duration = Duration::from_millis(if cfg!(test) { 200 } else { 5000 });
 const DRAIN_STEP: Duration = Duration::from_millis(20);
 
 impl<H> Drop for UringDriver<H> {
@@ -21,6 +21,7 @@ impl<H> Drop for UringDriver<H> {
         if !(drained && self.receive_ring.unregister(self.queue.ring()).is_ok()) {
             self.leak();
         }
+        self.queue.release();
     }
 }
 
@@ -61,5 +62,66 @@ impl<H> UringDriver<H> {
         std::mem::forget(self.regions.take());
         std::mem::forget(self.wake_memory.clone());
         self.receive_ring.leak();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use zonecast_numa::{RegionId, Span};
+
+    use super::*;
+    use crate::driver::{Conn, Outgoing, Token};
+    use crate::uring::UringConfig;
+    use crate::uring::operations::Operation;
+
+    fn driver<H>() -> UringDriver<H> {
+        let config = UringConfig {
+            connections_max: 4,
+            send_buffers: 1,
+            receive_buffers: 1,
+            receive_buffer_bytes: 4096,
+            sq_entries: 8,
+            regions: None,
+            epoch: Instant::now(),
+        };
+        UringDriver::new(config).expect("io_uring works on a build machine")
+    }
+
+    /// Shows that an operation which the kernel never completes keeps what it owns for ever.
+    #[test]
+    fn what_the_kernel_keeps_is_never_freed() {
+        let mut driver = driver();
+        let lease = Rc::new(());
+        let (region, offset, len) = (RegionId(0), 0, 1);
+        let span = Span {
+            region,
+            offset,
+            len,
+        };
+        let outgoing = Outgoing::Span {
+            span,
+            hold: Rc::clone(&lease),
+        };
+        let conn = Conn(0);
+        // It is in the slab, and the kernel has never heard of it.
+        driver
+            .operations
+            .insert(Token(1), Operation::Send { conn, outgoing });
+        drop(driver);
+        assert_eq!(Rc::strong_count(&lease), 2);
+    }
+
+    /// Shows that a driver with nothing but its own read of the eventfd ends at once.
+    #[test]
+    fn an_idle_driver_ends_at_once() {
+        let mut driver = driver::<()>();
+        let until = driver.clock.now();
+        driver
+            .turn_until(Some(until), &mut Vec::new())
+            .expect("a turn");
+        assert!(driver.wake_armed);
+        assert!(driver.drain(Instant::now() + Duration::from_millis(150)));
     }
 }

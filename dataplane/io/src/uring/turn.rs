@@ -47,7 +47,7 @@ impl<H> UringDriver<H> {
         if idle && self.waker.fall_asleep() {
             let limit = until.map(|until| until - self.clock.now());
             self.queue.submit_and_wait(limit)
-        } else if self.queue.has_entries() {
+        } else if self.queue.has_work() {
             self.queue.submit()
         } else {
             Ok(())
