@@ -20,11 +20,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         }
     };
     let workspace = Workspace::load()?;
+    let logs = workspace.target.join("xtask");
+    if fix {
+        run_all(fixes(), &logs);
+    }
     let sources = source::read_all(&workspace.root)?;
-    let mut steps = if fix { fixes() } else { Vec::new() };
-    steps.extend(self::steps(&workspace, &sources));
-
-    let totals = run_all(steps, &workspace.target.join("xtask"));
+    let totals = run_all(steps(&workspace, &sources), &logs);
     if totals.failed.is_empty() {
         println!("check: all {} hold", totals.steps);
         return Ok(ExitCode::SUCCESS);
@@ -35,6 +36,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         totals.failed.len(),
         totals.steps
     );
+    if totals.failed.contains(&"fmt") {
+        println!("`cargo xtask check --fix` mends the format");
+    }
     Ok(ExitCode::FAILURE)
 }
 
@@ -42,7 +46,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
 pub(crate) fn steps<'a>(workspace: &'a Workspace, sources: &'a [Source]) -> Vec<Step<'a>> {
     let members = &workspace.members;
     vec![
-        Step::new("fmt", |p| command(cargo(["fmt", "--all", "--check"]), p)),
+        Step::new("fmt", |p| command(unformatted(), p)),
         Step::new("layering", move |_| {
             Ok(Outcome::of_rule(
                 layering::broken(members),
@@ -64,23 +68,31 @@ pub(crate) fn steps<'a>(workspace: &'a Workspace, sources: &'a [Source]) -> Vec<
         Step::new("layout", move |_| {
             Ok(Outcome::of_rule(layout::broken(workspace), Vec::new()))
         }),
-        Step::new("clippy", |p| command(clippy(&[]), p)),
+        Step::new("clippy", |p| command(clippy(&["--", "-D", "warnings"]), p)),
         Step::new("docs", |p| command(docs(), p)),
     ]
 }
 
 /// What mends by itself what can be mended.
 fn fixes() -> Vec<Step<'static>> {
-    let dirty = ["--fix", "--allow-dirty", "--allow-staged"];
+    let mend = ["--fix", "--allow-dirty", "--allow-staged", "--allow-no-vcs"];
     vec![
-        Step::new("clippy-fix", move |p| command(clippy(&dirty), p)),
+        Step::new("clippy-fix", move |p| command(clippy(&mend), p)),
         Step::new("fmt-fix", |p| command(cargo(["fmt", "--all"]), p)),
     ]
 }
 
+/// Names the files that rustfmt would change.
+fn unformatted() -> Command {
+    let names_only = ["--", "-l", "--color", "never"];
+    let mut command = cargo(["fmt", "--all", "--check"]);
+    command.args(names_only);
+    command
+}
+
 fn clippy(flags: &[&str]) -> Command {
     let mut command = cargo(["clippy", "--workspace", "--all-targets"]);
-    command.args(flags).args(["--", "-D", "warnings"]);
+    command.args(flags);
     command
 }
 

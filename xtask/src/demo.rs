@@ -3,12 +3,16 @@
 use crate::Result;
 use crate::json::Json;
 use crate::packages::Purpose;
+use crate::process::is_message;
 use crate::setup;
 use crate::workspace::cargo;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
+
+/// Makes cargo print on stdout what [`find`] reads, and the rest on stderr as ever.
+pub(crate) const MESSAGES: &str = "--message-format=json-render-diagnostics";
 
 /// The two binaries that make a demo.
 pub(crate) struct Binaries {
@@ -36,7 +40,8 @@ pub(crate) fn command(binaries: &Binaries) -> Command {
 
 /// Builds both binaries with cargo's progress on stderr; they are where cargo says they are.
 fn build(profile: &str) -> Result<Binaries> {
-    let mut child = build_command(profile)
+    let mut child = cargo(["build", "-p", "zonecast", "-p", "zonecast-perf", "--bins"])
+        .args(["--profile", profile, MESSAGES])
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|e| format!("cargo build: {e}"))?;
@@ -53,21 +58,10 @@ fn build(profile: &str) -> Result<Binaries> {
     find(&lines)
 }
 
-/// Cargo's building of both binaries; its stdout goes to [`find`].
-pub(crate) fn build_command(profile: &str) -> Command {
-    let mut command = cargo(["build", "-p", "zonecast", "-p", "zonecast-perf", "--bins"]);
-    command.args([
-        "--message-format=json-render-diagnostics",
-        "--profile",
-        profile,
-    ]);
-    command
-}
-
 /// Both binaries, from cargo's messages; lines that are none are stepped over.
 pub(crate) fn find(messages: &[String]) -> Result<Binaries> {
     let mut executables = Vec::new();
-    for line in messages.iter().filter(|line| line.starts_with('{')) {
+    for line in messages.iter().filter(|line| is_message(line)) {
         let message = Json::parse(line)?;
         let path = message.get("executable").and_then(Json::as_str);
         executables.extend(path.map(PathBuf::from));

@@ -80,6 +80,7 @@ mod tests {
             folder: name.into(),
             needs: needs.iter().map(|&n| n.to_owned()).collect(),
             roots: Vec::new(),
+            tests: Vec::new(),
         };
         table.iter().map(member).collect()
     }

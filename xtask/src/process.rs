@@ -50,7 +50,8 @@ pub(crate) fn capture(
             on_line(&line, progress);
             lines.push(line);
         }
-        progress.still_running(lines.last().map_or("", String::as_str));
+        let last = lines.iter().rfind(|line| !is_message(line));
+        progress.still_running(last.map_or("", String::as_str));
     }
     let status = child.wait().map_err(failed)?;
     if !status.success() {
@@ -60,6 +61,11 @@ pub(crate) fn capture(
         success: status.success(),
         lines,
     })
+}
+
+/// Whether a line is one of cargo's messages to a program, and not to a person.
+pub(crate) fn is_message(line: &str) -> bool {
+    line.starts_with("{\"reason\":")
 }
 
 /// The next line, `Some(None)` while there is none yet, `None` after the last.

@@ -4,17 +4,20 @@
 //! not build, it crashed) counts as one failed test, so that the count never says more than the
 //! exit code.
 
-use crate::demo::{self, Binaries};
+use crate::demo::{self, Binaries, MESSAGES};
 use crate::packages::Purpose;
 use crate::plan::Plan;
-use crate::process::capture;
+use crate::process::{capture, is_message};
 use crate::steps::{Outcome, Progress, Step, Totals, run_all};
 use crate::tally::{Reader, Skip};
-use crate::workspace::{Workspace, cargo};
+use crate::workspace::{Member, Workspace, cargo};
 use crate::{Result, check, probe, skips, source};
 use std::cell::OnceCell;
 use std::path::Path;
 use std::process::{Command, ExitCode};
+
+/// The crate of the end-to-end tests.
+const END_TO_END: &str = "zonecast-tests";
 
 /// How long the demo runs.
 const DEMO_SECONDS: &str = "20";
@@ -44,26 +47,38 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     conclude(totals, strict, &workspace.root)
 }
 
-/// The steps that run tests.
+/// The steps that run tests. All but the models share one build of the whole workspace: cargo
+/// would give parts of it other features, and build their dependencies again.
 fn test_steps<'a>(
     plan: &'a Plan,
     workspace: &'a Workspace,
     binaries: &'a OnceCell<Binaries>,
 ) -> Vec<Step<'a>> {
+    let members = &workspace.members;
     let mut steps = Vec::new();
+    if ["unit", "e2e", "demo"]
+        .into_iter()
+        .any(|part| plan.has(part))
+    {
+        steps.push(Step::new("build", |p| build(binaries, p)));
+    }
     if plan.has("unit") {
-        steps.push(Step::new("unit", |p| runner(unit(), plan, p)));
+        steps.push(Step::new("unit", move |p| {
+            built(binaries)?;
+            some(unit(members), plan, p)
+        }));
+        steps.push(Step::new("examples", move |p| {
+            built(binaries)?;
+            runner(examples(), plan, p)
+        }));
     }
     if plan.has("loom") {
         let target = workspace.target.join("loom");
-        steps.push(Step::new("loom", move |p| runner(loom(&target), plan, p)));
-    }
-    if plan.has("e2e") || plan.has("demo") {
-        steps.push(Step::new("binaries", |p| build(binaries, p)));
+        steps.push(Step::new("loom", move |p| some(loom(&target), plan, p)));
     }
     if plan.has("e2e") {
-        steps.push(Step::new("e2e", |p| {
-            runner(end_to_end(built(binaries)?), plan, p)
+        steps.push(Step::new("e2e", move |p| {
+            some(end_to_end(members, built(binaries)?)?, plan, p)
         }));
     }
     if plan.has("demo") {
@@ -72,15 +87,19 @@ fn test_steps<'a>(
     steps
 }
 
-/// Every test but the end-to-end ones, with those in the documentation.
-fn unit() -> Command {
-    cargo([
-        "test",
-        "--workspace",
-        "--exclude",
-        "zonecast-tests",
-        "--no-fail-fast",
-    ])
+/// Every test but the end-to-end ones and the examples.
+fn unit(members: &[Member]) -> Command {
+    let mut command = cargo(["test", "--workspace", "--no-fail-fast", "--lib", "--bins"]);
+    let others = members.iter().filter(|m| m.name != END_TO_END);
+    for name in others.flat_map(|m| &m.tests) {
+        command.args(["--test", name]);
+    }
+    command
+}
+
+/// The examples in the documentation.
+fn examples() -> Command {
+    cargo(["test", "--workspace", "--no-fail-fast", "--doc"])
 }
 
 /// The models of the ring, in a target folder of their own: the flag would rebuild everything.
@@ -94,11 +113,22 @@ fn loom(target: &Path) -> Command {
     command
 }
 
-/// The end-to-end tests; they start the daemon that `ZONECAST_BIN` names.
-fn end_to_end(binaries: &Binaries) -> Command {
-    let mut command = cargo(["test", "-p", "zonecast-tests", "--no-fail-fast"]);
+/// The end-to-end tests, by their names; they start the daemon that `ZONECAST_BIN` names.
+fn end_to_end(members: &[Member], binaries: &Binaries) -> Result<Command> {
+    let mut command = cargo(["test", "--workspace", "--no-fail-fast"]);
     command.env("ZONECAST_BIN", &binaries.daemon);
-    command
+    let (own, others): (Vec<_>, Vec<_>) = members.iter().partition(|m| m.name == END_TO_END);
+    let names: Vec<_> = own.iter().flat_map(|m| &m.tests).collect();
+    if names.is_empty() {
+        return Err(format!("{END_TO_END} has no tests"));
+    }
+    for name in names {
+        if let Some(other) = others.iter().find(|m| m.tests.contains(name)) {
+            return Err(format!("{} has a test {name} too; rename one", other.name));
+        }
+        command.args(["--test", name]);
+    }
+    Ok(command)
 }
 
 /// Runs a test runner and counts.
@@ -113,29 +143,38 @@ fn runner(mut command: Command, plan: &Plan, progress: &mut Progress) -> Result<
     let (tally, failures) = reader.finish();
     let mut outcome = Outcome::of_command(captured);
     outcome.summary = tally.line();
-    if tally.is_empty() && !outcome.failed && plan.filters.is_empty() {
-        outcome.failed = true;
-        outcome.output.push(String::from("no test ran"));
-    }
     outcome.shown = (tally.failed > 0).then_some(failures);
     outcome.tally = tally;
     Ok(outcome)
 }
 
-/// Builds what the end-to-end tests and the demo start, with the tests' own profile.
+/// The same, where no test at all is a failure: they are there, so something hid them.
+fn some(command: Command, plan: &Plan, progress: &mut Progress) -> Result<Outcome> {
+    let mut outcome = runner(command, plan, progress)?;
+    if outcome.tally.is_empty() && plan.filters.is_empty() {
+        outcome.failed = true;
+        outcome.output.push(String::from("no test ran"));
+    }
+    Ok(outcome)
+}
+
+/// Builds everything with the tests' profile, and finds what end-to-end tests and demo start.
 fn build(binaries: &OnceCell<Binaries>, progress: &mut Progress) -> Result<Outcome> {
-    let captured = capture(demo::build_command("dev"), progress, |_, _| {})?;
+    let mut command = cargo(["build", "--workspace", "--all-targets"]);
+    command.arg(MESSAGES);
+    let mut captured = capture(command, progress, |_, _| {})?;
     if captured.success {
         let found = demo::find(&captured.lines)?;
         binaries.get_or_init(|| found);
     }
+    captured.lines.retain(|line| !is_message(line));
     Ok(Outcome::of_command(captured))
 }
 
 fn built(binaries: &OnceCell<Binaries>) -> Result<&Binaries> {
     binaries
         .get()
-        .ok_or_else(|| String::from("the binaries were not built"))
+        .ok_or_else(|| String::from("the build failed"))
 }
 
 /// Runs the demo; it counts as one test.

@@ -23,6 +23,8 @@ pub(crate) struct Member {
     pub(crate) needs: Vec<String>,
     /// The root files of its libraries and binaries, relative to the root.
     pub(crate) roots: Vec<PathBuf>,
+    /// The names of its integration tests.
+    pub(crate) tests: Vec<String>,
 }
 
 /// The folder of the workspace: the parent of this crate's.
@@ -82,24 +84,28 @@ impl Member {
         let targets = package.get("targets").map_or(&[][..], Json::items);
         let roots = targets
             .iter()
-            .filter(|target| is_library_or_binary(target))
+            .filter(|t| !has_kind(t, &["test", "bench", "example", "custom-build"]))
             .map(|target| text(target, "src_path").map(below_root));
+        let tests = targets
+            .iter()
+            .filter(|target| has_kind(target, &["test"]))
+            .map(|target| text(target, "name").map(String::from));
         Ok(Member {
             name: text(package, "name")?.to_owned(),
             folder,
             needs: needs.collect::<Result<_>>()?,
             roots: roots.collect::<Result<_>>()?,
+            tests: tests.collect::<Result<_>>()?,
         })
     }
 }
 
-fn is_library_or_binary(target: &Json) -> bool {
-    let kinds = target.get("kind").map_or(&[][..], Json::items);
-    let tests_and_such = ["test", "bench", "example", "custom-build"];
-    !kinds
-        .iter()
+/// Whether a target is of one of these kinds.
+fn has_kind(target: &Json, kinds: &[&str]) -> bool {
+    let own = target.get("kind").map_or(&[][..], Json::items);
+    own.iter()
         .filter_map(Json::as_str)
-        .any(|kind| tests_and_such.contains(&kind))
+        .any(|kind| kinds.contains(&kind))
 }
 
 fn text<'a>(json: &'a Json, key: &str) -> Result<&'a str> {
@@ -112,7 +118,8 @@ fn text<'a>(json: &'a Json, key: &str) -> Result<&'a str> {
 mod tests {
     use super::*;
 
-    /// A document of cargo's is read into members with relative paths; tests are no roots.
+    /// A document of cargo's is read into members with relative paths; tests are no roots, but
+    /// are listed.
     #[test]
     fn reads_metadata() {
         let document = r#"{
@@ -120,8 +127,8 @@ mod tests {
                 "name": "zonecast-ring", "manifest_path": "/w/dataplane/ring/Cargo.toml",
                 "dependencies": [{"name": "zonecast-numa", "kind": null}, {"name": "loom", "kind": "dev"}],
                 "targets": [
-                    {"kind": ["lib"], "src_path": "/w/dataplane/ring/src/lib.rs"},
-                    {"kind": ["test"], "src_path": "/w/dataplane/ring/tests/model.rs"}
+                    {"kind": ["lib"], "name": "zonecast_ring", "src_path": "/w/dataplane/ring/src/lib.rs"},
+                    {"kind": ["test"], "name": "model", "src_path": "/w/dataplane/ring/tests/model.rs"}
                 ]
             }],
             "workspace_root": "/w", "target_directory": "/elsewhere"
@@ -132,6 +139,7 @@ mod tests {
         assert_eq!(ring.folder, Path::new("dataplane/ring"));
         assert_eq!(ring.needs, ["zonecast-numa", "loom"]);
         assert_eq!(ring.roots, [Path::new("dataplane/ring/src/lib.rs")]);
+        assert_eq!(ring.tests, ["model"]);
     }
 
     /// A document without what is needed is an error that names it.
