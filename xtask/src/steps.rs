@@ -196,7 +196,7 @@ fn excerpt(lines: &[String], shown: usize) -> Vec<String> {
     excerpt
 }
 
-/// A closed stdout is not this program's problem: the exit code still tells.
+/// Shows what was printed so far; a stdout that fails is met by the next line printed.
 fn flush() {
     let _ = std::io::stdout().flush();
 }
