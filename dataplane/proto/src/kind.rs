@@ -145,6 +145,12 @@ impl Kind {
         known.expect("each kind has a type (tested)").0
     }
 
+    /// Whether a segment of this kind plays only with its track's init segment.
+    #[must_use]
+    pub fn needs_init(self) -> bool {
+        matches!(self, IsoSegment | IsoAudio | IsoText | Mp4)
+    }
+
     /// Whether the name alone says that it is a pinned object: playlists and manifests.
     /// Init segments are found by [`sniff_ftyp`].
     #[must_use]

@@ -1,0 +1,58 @@
+//! Listening sockets: for TCP one a loop, so that the kernel spreads connections; for a
+//! Unix socket one that all loops share.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::net::getsockname;
+use zonecast_io::listen::{ListenOptions, bind_tcp, bind_unix};
+
+use crate::config::ListenAddress;
+
+/// Unsent bytes beyond which a connection does not ask for more.
+const NOTSENT_LOWAT: u32 = 128 << 10;
+/// Who may connect to a Unix socket: owner and group.
+const UNIX_MODE: u32 = 0o660;
+
+/// Where a listener really is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoundAddress {
+    /// The listener's name; `ingest` for encoders.
+    pub name: String,
+    /// Its address, with the port that was taken.
+    pub address: ListenAddress,
+    /// Whether it speaks TLS.
+    pub tls: bool,
+}
+
+/// Binds `address` once a loop; returns the sockets and the address with its real port.
+pub(super) fn bind(
+    address: &ListenAddress,
+    loops: usize,
+) -> io::Result<(Vec<OwnedFd>, ListenAddress)> {
+    match address {
+        ListenAddress::Tcp(address) => {
+            let mut sockets = Vec::new();
+            let mut address = *address;
+            for _ in 0..loops {
+                let options = ListenOptions {
+                    reuse_port: true,
+                    notsent_lowat: Some(NOTSENT_LOWAT),
+                    ..ListenOptions::default()
+                };
+                let socket = bind_tcp(address, options)?;
+                address = SocketAddr::try_from(getsockname(&socket)?).unwrap_or(address);
+                sockets.push(socket);
+            }
+            Ok((sockets, ListenAddress::Tcp(address)))
+        }
+        ListenAddress::Unix(path) => {
+            let socket = bind_unix(path, UNIX_MODE)?;
+            let shared = (1..loops).map(|_| socket.as_fd().try_clone_to_owned());
+            let mut sockets: Vec<OwnedFd> = shared.collect::<io::Result<_>>()?;
+            sockets.push(socket);
+            Ok((sockets, ListenAddress::Unix(path.clone())))
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! From a configuration to running loops.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use zonecast_io::UringConfig;
+use zonecast_numa::NumaError;
+use zonecast_numa::zones::{self, LoopPlace};
+
+use super::memory::{self, Memory};
+use super::run::{self, Ready, Seat, Socket};
+use super::sockets::{self, BoundAddress};
+use super::{Dataplane, LoopFailure};
+use crate::config::{Config, ConnectionLimits, ListenAddress};
+use crate::counters::LoopCounters;
+use crate::loops::Mailbox;
+use crate::peer::Role;
+use crate::shared::{Listener, Shared};
+use crate::stream::{Registry, RegistryConfig, Saved, Saver};
+use crate::tls::{
+    Acceptor, AcceptorConfig, Certificates, RECORDS_PER_KEY, TicketKeys, TlsError, Versions,
+};
+
+/// How long a session ticket is good.
+const TICKET_LIFETIME: Duration = Duration::from_secs(6 * 3600);
+/// Buffers that receives of viewers draw from, and their size: requests are small.
+const RECEIVE_BUFFERS: u32 = 256;
+const RECEIVE_BUFFER_BYTES: u32 = 4096;
+/// Entries of a submission queue.
+const SQ_ENTRIES: u32 = 1024;
+
+/// Why a data plane did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A zone's memory could not be had.
+    #[error("memory: {0}")]
+    Memory(#[from] NumaError),
+    /// An address could not be listened on.
+    #[error("listener {name}: cannot listen on {address}: {error}")]
+    Listen {
+        /// The listener.
+        name: String,
+        /// The address.
+        address: String,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// TLS without a certificate.
+    #[error("listener {0}: tls = true needs a certificate")]
+    NoCertificate(String),
+    /// TLS cannot be set up.
+    #[error("TLS: {0}")]
+    Tls(#[from] TlsError),
+    /// The folder of saved objects cannot be used.
+    #[error("state_dir {path}: {error}", path = path.display())]
+    StateDir {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// A loop's driver could not be made.
+    #[error("loop {loop_id} on CPU {cpu}: io_uring: {error}")]
+    Driver {
+        /// The loop.
+        loop_id: u16,
+        /// Its CPU.
+        cpu: usize,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// A thread could not be started.
+    #[error("a thread could not be started: {0}")]
+    Thread(std::io::Error),
+}
+
+/// One listener before its sockets exist.
+struct Plan<'a> {
+    name: &'a str,
+    address: &'a ListenAddress,
+    tls: bool,
+    role: Role,
+    limits: ConnectionLimits,
+}
+
+impl Dataplane {
+    /// Sets memory aside, binds every address, and starts the loops.
+    ///
+    /// # Errors
+    /// [`StartError`] says what could not be had; nothing is left running.
+    pub fn start(mut config: Config) -> Result<Self, StartError> {
+        let epoch = Instant::now();
+        let epoch_unix = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let places = zones::loops(&config.zones);
+        let memory = memory::set_aside(&config.zones, config.memory)?;
+        let certificates = config.certificates.take().map(Certificates::new);
+        let tickets = TicketKeys::new(TICKET_LIFETIME)?;
+        let plans = plans(&config);
+        let mut seats: Vec<Vec<Socket>> = places.iter().map(|_| Vec::new()).collect();
+        let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
+        for plan in &plans {
+            let acceptor = acceptor(plan, certificates.as_ref(), &tickets)?;
+            let (sockets, address) =
+                sockets::bind(plan.address, places.len()).map_err(|error| StartError::Listen {
+                    name: plan.name.to_owned(),
+                    address: describe(plan.address),
+                    error,
+                })?;
+            for (seat, fd) in seats.iter_mut().zip(sockets) {
+                seat.push(Socket {
+                    listener: listeners.len(),
+                    role: plan.role,
+                    fd,
+                });
+            }
+            listeners.push(Listener::new(plan.name, plan.role, plan.limits, acceptor));
+            addresses.push(BoundAddress {
+                name: plan.name.to_owned(),
+                address,
+                tls: plan.tls,
+            });
+        }
+        let connections_max = plans.iter().map(|p| p.limits.connections_max).sum();
+        let registry = registry(&config, &places, epoch_unix)?;
+        let saver = saver(&config)?;
+        let Memory {
+            arenas,
+            control,
+            regions,
+            mut notes,
+        } = memory;
+        let driver = UringConfig {
+            connections_max,
+            send_buffers: config.limits.send_buffers,
+            receive_buffers: RECEIVE_BUFFERS,
+            receive_buffer_bytes: RECEIVE_BUFFER_BYTES,
+            sq_entries: SQ_ENTRIES,
+            regions: Some(regions),
+            epoch,
+        };
+        let zones = config.zones.len();
+        let shared = Arc::new(Shared {
+            registry,
+            limits: config.limits,
+            listeners,
+            arenas,
+            control,
+            loops: places.iter().map(|p| p.zone).collect(),
+            counters: places
+                .iter()
+                .map(|p| LoopCounters::new(p.zone, zones))
+                .collect(),
+            saver,
+            ingest_idle: config.ingest.ingest_idle,
+            epoch_unix_ns: epoch_unix.as_nanos() as u64,
+        });
+        let (boxes, threads, more) = start_loops(&shared, &places, seats, &driver)?;
+        notes.extend(more);
+        notes.push(byte_path_note(&plans));
+        Ok(Self {
+            shared,
+            boxes,
+            threads: Mutex::new(threads),
+            addresses,
+            notes,
+            certificates,
+            tickets: Some(tickets),
+            epoch,
+            zones,
+            draining: false.into(),
+        })
+    }
+}
+
+fn plans(config: &Config) -> Vec<Plan<'_>> {
+    let viewers = config.listeners.iter().map(|listener| Plan {
+        name: &listener.name,
+        address: &listener.address,
+        tls: listener.tls,
+        role: Role::Viewer,
+        limits: listener.limits,
+    });
+    let encoders = config.ingest.addresses.iter().map(|address| Plan {
+        name: "ingest",
+        address,
+        tls: config.ingest.tls,
+        role: Role::Encoder,
+        limits: config.ingest.limits,
+    });
+    viewers.chain(encoders).collect()
+}
+
+/// Encoders get no tickets: they close without reading them, which would reset the end of
+/// an upload.
+fn acceptor(
+    plan: &Plan<'_>,
+    certificates: Option<&Arc<Certificates>>,
+    tickets: &Arc<TicketKeys>,
+) -> Result<Option<Acceptor>, StartError> {
+    if !plan.tls {
+        return Ok(None);
+    }
+    let certificates =
+        certificates.ok_or_else(|| StartError::NoCertificate(plan.name.to_owned()))?;
+    let config = AcceptorConfig {
+        certificates: certificates.clone(),
+        tickets: (plan.role == Role::Viewer).then(|| tickets.clone()),
+        versions: Versions::default(),
+        records_per_key: RECORDS_PER_KEY,
+    };
+    Ok(Some(Acceptor::new(config)?))
+}
+
+fn describe(address: &ListenAddress) -> String {
+    match address {
+        ListenAddress::Tcp(address) => address.to_string(),
+        ListenAddress::Unix(path) => format!("unix:{}", path.display()),
+    }
+}
+
+fn registry(
+    config: &Config,
+    places: &[LoopPlace],
+    epoch: Duration,
+) -> Result<Registry, StartError> {
+    let saved = match &config.state_dir {
+        Some(dir) => Saved::load(dir, u64::from(config.limits.pinned_bytes_max)),
+        None => Saved::default(),
+    };
+    let settings = RegistryConfig {
+        loops: places.iter().map(|p| p.zone).collect(),
+        open_token: config.ingest.open_token,
+        streams_max: config.ingest.streams_max,
+        open_ring_bytes: config.limits.open_ring_bytes,
+        epoch: epoch.as_millis() as u64,
+    };
+    Ok(Registry::new(settings, &config.streams, saved))
+}
+
+fn saver(config: &Config) -> Result<Option<Saver>, StartError> {
+    let start = |path: &PathBuf| {
+        Saver::start(path.clone()).map_err(|error| StartError::StateDir {
+            path: path.clone(),
+            error,
+        })
+    };
+    config.state_dir.as_ref().map(start).transpose()
+}
+
+type Started = (
+    Arc<[Mailbox]>,
+    Vec<std::thread::JoinHandle<Result<(), LoopFailure>>>,
+    Vec<String>,
+);
+
+/// Starts every loop's thread; they go once all of them have a driver.
+fn start_loops(
+    shared: &Arc<Shared>,
+    places: &[LoopPlace],
+    seats: Vec<Vec<Socket>>,
+    driver: &UringConfig,
+) -> Result<Started, StartError> {
+    let (ready, readies) = mpsc::channel();
+    let (mut threads, mut gos) = (Vec::new(), Vec::new());
+    for (place, sockets) in places.iter().zip(seats) {
+        let (go, wait) = mpsc::channel();
+        let (place, driver, ready) = (*place, driver.clone(), ready.clone());
+        let seat = Seat {
+            place,
+            driver,
+            sockets,
+            ready,
+            go: wait,
+        };
+        let name = format!("zc-loop-{}", place.id);
+        let thread = std::thread::Builder::new()
+            .name(name)
+            .spawn(move || run::run(seat));
+        threads.push(thread.map_err(StartError::Thread)?);
+        gos.push(go);
+    }
+    drop(ready);
+    let mut answers: Vec<Option<Ready>> = places.iter().map(|_| None).collect();
+    for (at, answer) in readies {
+        let (loop_id, cpu) = (places[at].id.0, places[at].cpu);
+        let answer = answer.map_err(|error| StartError::Driver {
+            loop_id,
+            cpu,
+            error,
+        })?;
+        answers[at] = Some(answer);
+        if answers.iter().all(Option::is_some) {
+            break;
+        }
+    }
+    let (mut boxes, mut notes) = (Vec::new(), Vec::new());
+    for answer in answers.into_iter().flatten() {
+        boxes.push(Mailbox::new(answer.waker, 4096));
+        notes.extend(answer.notes);
+    }
+    let boxes: Arc<[Mailbox]> = boxes.into();
+    for go in gos {
+        drop(go.send((shared.clone(), boxes.clone())));
+    }
+    Ok((boxes, threads, notes))
+}
+
+fn byte_path_note(plans: &[Plan<'_>]) -> String {
+    let tls = plans
+        .iter()
+        .any(|plan| plan.tls && plan.role == Role::Viewer);
+    if tls {
+        "byte path: userspace_tls for TLS listeners (this build has no kernel TLS), plain for \
+         the others"
+            .to_owned()
+    } else {
+        "byte path: plain (no TLS listener)".to_owned()
+    }
+}

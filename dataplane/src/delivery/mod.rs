@@ -1,0 +1,18 @@
+//! A viewer's life, one file a phase: handshake, request, waiting, response, draining.
+//!
+//! `docs/viewer-life.md` draws it; `peer/state.rs` has the table.
+
+mod answer;
+mod body;
+mod draining;
+mod from_ring;
+mod handshake;
+mod produce;
+mod request;
+mod response;
+mod waiting;
+
+pub(crate) use answer::{Asked, Refused};
+pub(crate) use request::Verdict;
+pub(crate) use response::Response;
+pub(crate) use waiting::Wait;

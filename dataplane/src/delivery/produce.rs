@@ -1,0 +1,264 @@
+//! The next send of a response: head and body bytes, sealed where there is TLS, in one
+//! buffer.
+//!
+//! This is the seam between what is sent and how: [`put`] copies or seals one record, and
+//! the kernel's own sealing takes its place where a connection has it. A lease is held for
+//! the sealing call only.
+
+use zonecast_io::{Buffer, Driver, Outgoing};
+use zonecast_proto::Status;
+use zonecast_proto::chunked::{CHUNK_END, LAST_CHUNK, SIZE_LINE_BYTES_MAX, encode_size};
+use zonecast_proto::response::HEAD_BYTES_MAX;
+use zonecast_ring::Lease;
+
+use super::body::{Next, Piece};
+use super::response::{Body, Response};
+use crate::loops::Loop;
+use crate::peer::{Link, PeerId, State};
+use crate::tls::{Session, TlsError};
+
+/// Payload of one send at most: three records. Larger sends cost more per byte on loopback,
+/// smaller ones more system calls.
+const SEND_BYTES_MAX: usize = 3 * Session::PLAINTEXT_MAX;
+
+/// What came of an attempt to make a send.
+enum Made {
+    /// This buffer is to be sent.
+    Send(Buffer),
+    /// This is to be sent straight from its ring.
+    FromRing(Piece),
+    /// No send buffer is free.
+    NoBuffer,
+    /// The object has nothing new yet.
+    NotYet,
+    /// It cannot go on.
+    Failed(Status),
+}
+
+impl<D: Driver<Hold = Lease>> Loop<D> {
+    /// Makes and sends what comes next, unless a send is in flight.
+    pub(crate) fn pump(&mut self, id: PeerId) {
+        let Some(peer) = self.peers.get_mut(id) else {
+            return;
+        };
+        if peer.state != State::Response || peer.send.is_some() {
+            return;
+        }
+        let Some(mut response) = peer.response.take() else {
+            return;
+        };
+        let made = self.make(id, &mut response);
+        let head_sent = response.head_sent;
+        let more = !response.ended && !response.head_only && response.at.left.is_some();
+        let asked = response.asked_again();
+        let Some(peer) = self.peers.get_mut(id) else {
+            return;
+        };
+        peer.response = Some(response);
+        match made {
+            Made::Send(buffer) => self.send(id, Outgoing::Buffer(buffer), more),
+            Made::FromRing(piece) => self.send_from_ring(id, piece),
+            Made::NoBuffer => self.starve(id),
+            Made::NotYet => {}
+            Made::Failed(status) if !head_sent => {
+                if status == Status::Gone {
+                    self.counters.viewers_lapped.add(1);
+                }
+                self.stop_waiting(id);
+                if let Some(peer) = self.peers.get_mut(id) {
+                    peer.response = Some(Response::status(asked, status.into()));
+                }
+                self.pump(id);
+            }
+            Made::Failed(Status::Gone) => self.lapped(id),
+            Made::Failed(_) => self.cut(id),
+        }
+    }
+
+    fn make(&mut self, id: PeerId, response: &mut Response) -> Made {
+        if response.head_sent && self.goes_from_ring(id, response) {
+            return self.make_from_ring(response);
+        }
+        let Some(mut buffer) = self.driver.buffer() else {
+            return Made::NoBuffer;
+        };
+        match self.fill(id, response, &mut buffer) {
+            Ok(0) => Made::NotYet,
+            Ok(filled) => {
+                buffer.set(0, filled);
+                Made::Send(buffer)
+            }
+            Err(status) => Made::Failed(status),
+        }
+    }
+
+    /// Fills `buffer`; returns the bytes in it.
+    fn fill(
+        &mut self,
+        id: PeerId,
+        response: &mut Response,
+        buffer: &mut [u8],
+    ) -> Result<usize, Status> {
+        let mut head_room = [0; HEAD_BYTES_MAX];
+        let head_len = if response.head_sent {
+            0
+        } else {
+            let date = self.date();
+            response.write_head(&date, &mut head_room)
+        };
+        let mut head = &head_room[..head_len];
+        let (mut filled, mut payload) = (0, 0);
+        let only_head = self.goes_from_ring(id, response) || response.head_only;
+        while !only_head && payload < SEND_BYTES_MAX {
+            let framing = SIZE_LINE_BYTES_MAX + CHUNK_END.len();
+            let most = Session::PLAINTEXT_MAX - head.len() - framing;
+            match self.next_piece(&response.body, &mut response.at, most) {
+                Next::Bytes(piece) => {
+                    response.at.take(piece.len());
+                    payload += head.len() + piece.len();
+                    filled += self.put_piece(id, response, head, &piece, &mut buffer[filled..])?;
+                    head = &[];
+                }
+                Next::End => {
+                    response.ended = true;
+                    break;
+                }
+                Next::NotYet if payload == 0 && head.is_empty() => {
+                    if !self.starts_waiting(id, response) {
+                        return Ok(0);
+                    }
+                }
+                Next::NotYet => break,
+                Next::Lapped if payload == 0 => return Err(Status::Gone),
+                Next::Aborted if payload == 0 => return Err(Status::ServiceUnavailable),
+                // What is there is sent; the next attempt cuts the response off.
+                Next::Lapped | Next::Aborted => break,
+            }
+        }
+        response.ended |= response.head_only || response.at.left == Some(0);
+        let last = if response.ended && response.is_chunked() && !response.head_only {
+            LAST_CHUNK
+        } else {
+            &[]
+        };
+        if !head.is_empty() || !last.is_empty() {
+            payload += head.len();
+            filled += self.put(id, &[head, last], &mut buffer[filled..])?;
+        }
+        response.head_sent = true;
+        response.in_flight = payload as u64 + last.len() as u64;
+        Ok(filled)
+    }
+
+    /// Puts one piece of the body into `out`, with what frames it.
+    fn put_piece(
+        &mut self,
+        id: PeerId,
+        response: &Response,
+        head: &[u8],
+        piece: &[u8],
+        out: &mut [u8],
+    ) -> Result<usize, Status> {
+        if response.is_chunked() {
+            let mut room = [0; SIZE_LINE_BYTES_MAX];
+            let size = encode_size(piece.len() as u64, &mut room);
+            self.put(id, &[head, size, piece, CHUNK_END], out)
+        } else {
+            self.put(id, &[head, piece], out)
+        }
+    }
+
+    /// Puts `pieces` into `out` the way the connection wants them.
+    fn put(&mut self, id: PeerId, pieces: &[&[u8]], out: &mut [u8]) -> Result<usize, Status> {
+        let peer = self.peers.get_mut(id).ok_or(Status::InternalServerError)?;
+        put(&mut peer.link, pieces, out).map_err(|error| {
+            tracing::error!(%error, "a response could not be sealed");
+            Status::InternalServerError
+        })
+    }
+
+    /// Has the loop notice the peer when the object grows; false when it does so already.
+    fn starts_waiting(&mut self, id: PeerId, response: &Response) -> bool {
+        let Some(stream) = response.stream.clone() else {
+            return false;
+        };
+        if self
+            .peers
+            .get(id)
+            .is_none_or(|peer| peer.wait_place.is_some())
+        {
+            return false;
+        }
+        self.start_waiting(id, &stream);
+        true
+    }
+
+    /// The peer waits for a send buffer.
+    fn starve(&mut self, id: PeerId) {
+        let Some(peer) = self.peers.get_mut(id) else {
+            return;
+        };
+        if !peer.starved {
+            peer.starved = true;
+            self.starved.push_back(id);
+        }
+    }
+
+    /// Gives those who wait for a send buffer what there is, first come first served.
+    pub(crate) fn feed_starved(&mut self) {
+        for _ in 0..self.starved.len() {
+            if self.driver.buffers_free() == 0 {
+                return;
+            }
+            let Some(id) = self.starved.pop_front() else {
+                return;
+            };
+            let Some(peer) = self.peers.get_mut(id) else {
+                continue;
+            };
+            peer.starved = false;
+            self.pump(id);
+        }
+    }
+
+    fn goes_from_ring(&self, id: PeerId, response: &Response) -> bool {
+        let plain = self
+            .peers
+            .get(id)
+            .is_some_and(|peer| matches!(peer.link, Link::Plain));
+        plain && matches!(response.body, Body::Object(_)) && response.at.left.is_some()
+    }
+
+    fn make_from_ring(&mut self, response: &mut Response) -> Made {
+        match self.next_piece(
+            &response.body,
+            &mut response.at,
+            super::from_ring::SEND_BYTES_MAX,
+        ) {
+            Next::Bytes(piece) => {
+                response.at.take(piece.len());
+                response.ended = response.at.left == Some(0);
+                response.in_flight = piece.len() as u64;
+                Made::FromRing(piece)
+            }
+            Next::NotYet => Made::NotYet,
+            Next::Lapped => Made::Failed(Status::Gone),
+            Next::End | Next::Aborted => Made::Failed(Status::ServiceUnavailable),
+        }
+    }
+}
+
+/// Copies, or seals into one record.
+fn put(link: &mut Link, pieces: &[&[u8]], out: &mut [u8]) -> Result<usize, TlsError> {
+    match link {
+        Link::Tls(session) => session.seal(pieces, out),
+        Link::Plain | Link::Handshake(_) => {
+            let mut at = 0;
+            for piece in pieces {
+                out[at..at + piece.len()].copy_from_slice(piece);
+                at += piece.len();
+            }
+            Ok(at)
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What loops tell each other: messages about uploads, and notices that a stream changed.
+//!
+//! A mailbox is a bounded queue that its loop drains once a turn. A message that finds it
+//! full waits in the sender's [`Post`], in order; each upload has at most a few messages
+//! under way, so that is bounded by the uploads. Nothing here blocks.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossbeam_queue::ArrayQueue;
+use zonecast_io::Waker;
+use zonecast_numa::LoopId;
+use zonecast_proto::kind::Kind;
+use zonecast_ring::ChunkWriter;
+
+use crate::counters::IngestError;
+use crate::stream::{Stream, UploadId};
+
+/// Messages that a loop's mailbox holds.
+const MESSAGES_MAX: usize = 4096;
+
+/// A message from one loop to another (or to itself).
+pub(crate) enum Message {
+    /// To the owner of the upload's stream.
+    ToOwner {
+        upload: UploadId,
+        stream: Arc<Stream>,
+        order: Order,
+    },
+    /// To the loop that serves the encoder.
+    ToUpload { upload: UploadId, reply: Reply },
+    /// From the control plane: accept nobody, finish what is in flight.
+    Drain { limit: Duration },
+    /// From the control plane, to the owner: the stream is closed for good.
+    Close { stream: Arc<Stream> },
+}
+
+/// What an encoder's loop asks of the owner.
+pub(crate) enum Order {
+    /// An upload has begun; no room is taken yet.
+    Begin { path: Arc<str>, kind: Kind },
+    /// It is a segment and needs a chunk.
+    Want { bytes: u32 },
+    /// This chunk is full.
+    Filled { writer: ChunkWriter },
+    /// The final byte is in; `unused` was granted ahead of need.
+    Finish {
+        last: Option<ChunkWriter>,
+        unused: Option<ChunkWriter>,
+        length: u64,
+    },
+    /// It is a pinned object, whole.
+    Pin { body: Arc<[u8]> },
+    /// It was cut.
+    Abort {
+        writers: [Option<ChunkWriter>; 2],
+        why: IngestError,
+    },
+    /// The encoder deletes a name.
+    Delete { path: Arc<str> },
+}
+
+/// What the owner answers.
+pub(crate) enum Reply {
+    /// A chunk.
+    Granted { writer: ChunkWriter },
+    /// No chunk: the rest of the body is to be discarded.
+    Refused { error: IngestError },
+    /// The upload is committed, or was refused; the status to answer.
+    Done { status: u16 },
+}
+
+/// The receiving end of one loop.
+pub(crate) struct Mailbox {
+    messages: ArrayQueue<Message>,
+    notices: ArrayQueue<Arc<Stream>>,
+    /// A notice found no room: look at everything.
+    look_at_all: AtomicBool,
+    waker: Waker,
+}
+
+impl Mailbox {
+    pub(crate) fn new(waker: Waker, streams_max: usize) -> Self {
+        Self {
+            messages: ArrayQueue::new(MESSAGES_MAX),
+            notices: ArrayQueue::new(streams_max.max(1)),
+            look_at_all: AtomicBool::new(false),
+            waker,
+        }
+    }
+
+    pub(crate) fn take_message(&self) -> Option<Message> {
+        self.messages.pop()
+    }
+
+    pub(crate) fn take_notice(&self) -> Option<Arc<Stream>> {
+        self.notices.pop()
+    }
+
+    pub(crate) fn take_look_at_all(&self) -> bool {
+        self.look_at_all.swap(false, Ordering::SeqCst)
+    }
+
+    /// Puts a message in, or gives it back where there is no room.
+    pub(crate) fn put(&self, message: Message) -> Result<(), Message> {
+        self.messages.push(message)?;
+        self.waker.wake();
+        Ok(())
+    }
+
+    fn notice(&self, stream: &Arc<Stream>) {
+        if self.notices.push(stream.clone()).is_err() {
+            self.look_at_all.store(true, Ordering::SeqCst);
+        }
+        self.waker.wake();
+    }
+}
+
+/// The sending end of one loop.
+pub(crate) struct Post {
+    boxes: Arc<[Mailbox]>,
+    waiting: VecDeque<(LoopId, Message)>,
+}
+
+impl Post {
+    pub(crate) fn new(boxes: Arc<[Mailbox]>) -> Self {
+        Self {
+            boxes,
+            waiting: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn own(&self, id: LoopId) -> &Mailbox {
+        &self.boxes[usize::from(id.0)]
+    }
+
+    /// Sends `message`, now or on a later turn, after all that was sent before it.
+    pub(crate) fn send(&mut self, to: LoopId, message: Message) {
+        if self.waiting.is_empty() {
+            if let Err(message) = self.boxes[usize::from(to.0)].put(message) {
+                self.waiting.push_back((to, message));
+            }
+        } else {
+            self.waiting.push_back((to, message));
+        }
+    }
+
+    /// Sends what found no room before; true when nothing is left.
+    pub(crate) fn flush(&mut self) -> bool {
+        while let Some((to, message)) = self.waiting.pop_front() {
+            if let Err(message) = self.boxes[usize::from(to.0)].put(message) {
+                self.waiting.push_front((to, message));
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Tells every loop that waits for something of `stream` that it has changed.
+    pub(crate) fn notice(&self, stream: &Arc<Stream>) {
+        for reader in stream.watch.to_notice() {
+            self.boxes[usize::from(reader.0)].notice(stream);
+        }
+    }
+}

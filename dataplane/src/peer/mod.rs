@@ -1,0 +1,120 @@
+//! One connection of a loop, viewer's or encoder's: its state, and what it holds.
+//!
+//! A peer is a slot in the loop's slab. It has at most one receive and one send in flight;
+//! [`PeerId`] carries the slot's generation, so that what arrives for an earlier peer of
+//! the same slot is refused. What it holds besides depends on its state and lives in the
+//! phases' own types.
+
+mod exchange;
+mod inbox;
+mod link;
+mod slab;
+mod state;
+mod teardown;
+
+use std::net::SocketAddr;
+
+use zonecast_io::{Conn, OpId, Time};
+
+pub(crate) use exchange::Step;
+pub(crate) use inbox::Inbox;
+pub(crate) use link::{Link, Plaintext};
+pub(crate) use slab::{PeerId, Slab};
+pub(crate) use state::State;
+pub(crate) use teardown::How;
+
+use crate::delivery::{Response, Wait};
+use crate::ingest::Upload;
+
+/// What a listener's connections may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// GET, HEAD, OPTIONS.
+    Viewer,
+    /// PUT, POST, DELETE; with a token also GET and HEAD.
+    Encoder,
+}
+
+/// One connection.
+pub(crate) struct Peer {
+    pub(crate) conn: Conn,
+    /// Index of the listener it came by.
+    pub(crate) listener: usize,
+    pub(crate) role: Role,
+    pub(crate) state: State,
+    pub(crate) link: Link,
+    pub(crate) inbox: Inbox,
+    /// The part of a request head that has come, where it spans several records.
+    pub(crate) head: Vec<u8>,
+    pub(crate) receive: Option<OpId>,
+    pub(crate) send: Option<OpId>,
+    /// A shutdown is in flight, or was done.
+    pub(crate) shut: bool,
+    pub(crate) shutting: bool,
+    /// The peer sends nothing more.
+    pub(crate) finished: bool,
+    /// How the socket ends, once the state is Closing.
+    pub(crate) how: How,
+    /// The socket's close is under way.
+    pub(crate) closing: bool,
+    /// When the present state has lasted too long.
+    pub(crate) deadline: Option<Time>,
+    /// The earliest entry of this peer in the timers.
+    pub(crate) timer: Option<Time>,
+    /// It waits for a send buffer.
+    pub(crate) starved: bool,
+    /// It waits for its turn to do a handshake step.
+    pub(crate) queued: bool,
+    /// Place in the list of those who wait for a stream: the list and the index.
+    pub(crate) wait_place: Option<(usize, usize)>,
+    pub(crate) wait: Option<Wait>,
+    pub(crate) response: Option<Response>,
+    pub(crate) upload: Option<Box<Upload>>,
+    /// Bytes drained after the last response.
+    pub(crate) drained: usize,
+}
+
+impl Peer {
+    pub(crate) fn new(conn: Conn, listener: usize, role: Role, link: Link, inbox: Inbox) -> Self {
+        let state = if link.is_handshake() {
+            State::Handshake
+        } else {
+            State::Request
+        };
+        Self {
+            conn,
+            listener,
+            role,
+            state,
+            link,
+            inbox,
+            head: Vec::new(),
+            receive: None,
+            send: None,
+            shut: false,
+            shutting: false,
+            finished: false,
+            how: How::Close,
+            closing: false,
+            deadline: None,
+            timer: None,
+            starved: false,
+            queued: false,
+            wait_place: None,
+            wait: None,
+            response: None,
+            upload: None,
+            drained: 0,
+        }
+    }
+
+    /// Whether a request head has begun to arrive.
+    pub(crate) fn has_begun_a_request(&self) -> bool {
+        !self.head.is_empty() || self.inbox.len() > 0
+    }
+}
+
+/// A peer's address for a log line.
+pub(crate) fn name(address: Option<SocketAddr>) -> String {
+    address.map_or_else(|| "-".to_owned(), |a| a.to_string())
+}

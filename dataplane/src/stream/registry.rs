@@ -1,0 +1,317 @@
+//! Which streams there are, who may upload to them, and in which zone each one lives.
+//!
+//! Read by every request through a snapshot; changed only when a stream is made, closed or
+//! configured anew, under a lock that no viewer's request takes.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::{ArcSwap, Guard};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use zonecast_numa::{LoopId, ZoneId};
+
+use super::{Saved, Stream};
+use crate::config::{Reload, StreamConfig, TokenHash};
+use crate::counters::IngestError;
+
+/// All streams by id.
+pub(crate) type Streams = HashMap<Arc<str>, Arc<Stream>>;
+
+/// Why an encoder is turned away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// No credentials came: ask for them (401).
+    NoCredentials,
+    /// They are wrong (403).
+    WrongToken,
+    /// No such stream, and this token makes none (403: what exists is nobody's business).
+    UnknownStream,
+    /// One stream more than allowed (503).
+    TooMany,
+}
+
+impl Refusal {
+    /// As an upload error.
+    pub(crate) fn error(self) -> IngestError {
+        match self {
+            Self::NoCredentials | Self::WrongToken => IngestError::Unauthorised,
+            Self::UnknownStream => IngestError::UnknownStream,
+            Self::TooMany => IngestError::TooMany,
+        }
+    }
+}
+
+/// Encoders without a known stream that are logged at most.
+const STRANGERS_LOGGED_MAX: u64 = 64;
+
+/// What the registry is made of.
+pub(crate) struct RegistryConfig {
+    /// Each loop's zone, by loop id.
+    pub(crate) loops: Vec<ZoneId>,
+    pub(crate) open_token: Option<TokenHash>,
+    pub(crate) streams_max: u32,
+    /// Ring memory of a track of a stream that an encoder makes.
+    pub(crate) open_ring_bytes: u32,
+    /// Tells this run of the daemon from others in every ETag.
+    pub(crate) epoch: u64,
+}
+
+/// What a change did: the streams that are to be closed by their owners.
+pub(crate) struct Changed {
+    pub(crate) closed: Vec<Arc<Stream>>,
+    pub(crate) added: usize,
+}
+
+/// See the module's description.
+pub(crate) struct Registry {
+    streams: ArcSwap<Streams>,
+    inner: Mutex<Inner>,
+    /// Encoders turned away that asked for no known stream.
+    strangers: AtomicU64,
+}
+
+struct Inner {
+    config: RegistryConfig,
+    saved: Saved,
+}
+
+impl Registry {
+    pub(crate) fn new(config: RegistryConfig, streams: &[StreamConfig], saved: Saved) -> Self {
+        let registry = Self {
+            streams: ArcSwap::default(),
+            inner: Mutex::new(Inner { config, saved }),
+            strangers: AtomicU64::new(0),
+        };
+        let inner = registry.lock();
+        let mut made = Streams::new();
+        for settings in streams {
+            inner.make(&mut made, settings.clone(), false);
+        }
+        registry.streams.store(Arc::new(made));
+        drop(inner);
+        registry
+    }
+
+    /// The streams just now.
+    pub(crate) fn streams(&self) -> Guard<Arc<Streams>> {
+        self.streams.load()
+    }
+
+    /// Notes that an encoder was turned away: with its stream, or in the log where there is
+    /// none (a few times; anybody can ask for streams that do not exist).
+    pub(crate) fn complain(&self, id: &str, refusal: Refusal, path: &str) {
+        if let Some(stream) = self.streams.load().get(id) {
+            return stream.complain(refusal.error(), path);
+        }
+        let told = self.strangers.fetch_add(1, Ordering::Relaxed);
+        if told < STRANGERS_LOGGED_MAX {
+            let reason = refusal.error().as_str();
+            tracing::warn!(stream = id, path, reason, "an encoder was turned away");
+        }
+    }
+
+    /// The stream that the holder of `token` may upload to, made if the token makes streams.
+    pub(crate) fn authorise(&self, id: &str, token: Option<&[u8]>) -> Result<Arc<Stream>, Refusal> {
+        let token = token.ok_or(Refusal::NoCredentials)?;
+        let inner = self.lock();
+        let streams = self.streams.load_full();
+        let stream = streams.get(id);
+        let wanted = stream
+            .and_then(|s| s.settings.load().token)
+            .or(inner.config.open_token);
+        let wanted = wanted.ok_or(if stream.is_some() {
+            Refusal::WrongToken
+        } else {
+            Refusal::UnknownStream
+        })?;
+        let given: [u8; 32] = Sha256::digest(token).into();
+        if !bool::from(given.ct_eq(&wanted.0)) {
+            return Err(if stream.is_some() {
+                Refusal::WrongToken
+            } else {
+                Refusal::UnknownStream
+            });
+        }
+        if let Some(stream) = stream {
+            return Ok(stream.clone());
+        }
+        if streams.len() >= inner.config.streams_max as usize {
+            return Err(Refusal::TooMany);
+        }
+        let mut streams = Streams::clone(&streams);
+        let ring_bytes = inner.config.open_ring_bytes;
+        let settings = StreamConfig {
+            ring_bytes,
+            ..StreamConfig::named(id)
+        };
+        let stream = inner.make(&mut streams, settings, true);
+        self.streams.store(Arc::new(streams));
+        Ok(stream)
+    }
+
+    /// Takes a stream that an encoder made, and left, out.
+    pub(crate) fn remove(&self, stream: &Arc<Stream>) {
+        let _inner = self.lock();
+        let mut streams = Streams::clone(&self.streams.load());
+        if streams
+            .get(&stream.id)
+            .is_some_and(|s| Arc::ptr_eq(s, stream))
+        {
+            streams.remove(&stream.id);
+            self.streams.store(Arc::new(streams));
+        }
+    }
+
+    /// Takes a new configuration over: streams that stay keep their rings, unless their home
+    /// zone changes.
+    pub(crate) fn reload(&self, reload: &Reload) -> Changed {
+        let mut inner = self.lock();
+        inner.config.open_token = reload.open_token;
+        inner.config.streams_max = reload.streams_max;
+        let old = self.streams.load_full();
+        let mut streams = Streams::new();
+        let mut added = 0;
+        for (id, stream) in old
+            .iter()
+            .filter(|(_, s)| s.by_encoder && reload.open_token.is_some())
+        {
+            streams.insert(id.clone(), stream.clone());
+        }
+        for settings in &reload.streams {
+            match old.get(settings.id.as_str()) {
+                Some(stream) if settings.zone.is_none_or(|zone| zone == stream.zone.0) => {
+                    stream.settings.store(Arc::new(settings.clone()));
+                    streams.insert(stream.id.clone(), stream.clone());
+                }
+                _ => {
+                    inner.make(&mut streams, settings.clone(), false);
+                    added += 1;
+                }
+            }
+        }
+        let stays = |s: &Arc<Stream>| streams.get(&s.id).is_some_and(|n| Arc::ptr_eq(n, s));
+        let closed = old.values().filter(|s| !stays(s)).cloned().collect();
+        self.streams.store(Arc::new(streams));
+        Changed { closed, added }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn make(&self, streams: &mut Streams, settings: StreamConfig, by_encoder: bool) -> Arc<Stream> {
+        let owner = self.place(streams, settings.zone.map(ZoneId));
+        let zone = self.config.loops[usize::from(owner.0)];
+        let loops = self.config.loops.len();
+        let pinned = self.saved.of(&settings.id);
+        let stream = Stream::new(settings, by_encoder, zone, owner, loops, self.config.epoch);
+        stream.take_over(pinned);
+        let stream = Arc::new(stream);
+        streams.insert(stream.id.clone(), stream.clone());
+        stream
+    }
+
+    /// The loop with the fewest streams in the wanted, or the least loaded, zone.
+    fn place(&self, streams: &Streams, wanted: Option<ZoneId>) -> LoopId {
+        let owned = |id: usize| {
+            streams
+                .values()
+                .filter(|s| usize::from(s.owner.0) == id)
+                .count()
+        };
+        let in_zone = |zone: ZoneId| streams.values().filter(|s| s.zone == zone).count();
+        let loops = self.config.loops.iter().enumerate();
+        let allowed = loops.filter(|(_, zone)| wanted.is_none_or(|w| w == **zone));
+        let best = allowed.min_by_key(|(id, zone)| (in_zone(**zone), owned(*id), *id));
+        LoopId(best.map_or(0, |(id, _)| id as u16))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn registry(open: bool) -> Registry {
+        let config = RegistryConfig {
+            loops: vec![ZoneId(0), ZoneId(0), ZoneId(1)],
+            open_token: open.then(|| TokenHash(Sha256::digest(b"open").into())),
+            streams_max: 4,
+            open_ring_bytes: 1 << 20,
+            epoch: 7,
+        };
+        let mut news = StreamConfig::named("news");
+        news.token = Some(TokenHash(Sha256::digest(b"secret").into()));
+        let mut sport = StreamConfig::named("sport");
+        sport.zone = Some(0);
+        Registry::new(config, &[news, sport], Saved::default())
+    }
+
+    /// Each stream has its own token; the open one makes streams, up to the limit.
+    #[test]
+    fn tokens_decide() {
+        let registry = registry(true);
+        let verdict = |id, token: Option<&str>| {
+            registry
+                .authorise(id, token.map(str::as_bytes))
+                .map(|s| s.id.to_string())
+        };
+        assert_eq!(verdict("news", Some("secret")), Ok("news".into()));
+        assert_eq!(verdict("news", Some("open")), Err(Refusal::WrongToken));
+        assert_eq!(verdict("news", None), Err(Refusal::NoCredentials));
+        assert_eq!(verdict("sport", Some("open")), Ok("sport".into()));
+        assert_eq!(verdict("a", Some("secret")), Err(Refusal::UnknownStream));
+        assert_eq!(verdict("a", Some("open")), Ok("a".into()));
+        assert_eq!(verdict("b", Some("open")), Ok("b".into()));
+        assert_eq!(verdict("c", Some("open")), Err(Refusal::TooMany));
+        assert_eq!(verdict("b", Some("open")), Ok("b".into()));
+    }
+
+    /// Without an open token nobody makes a stream.
+    #[test]
+    fn a_closed_listener_makes_none() {
+        let refusal = registry(false).authorise("a", Some(b"open")).err();
+        assert_eq!(refusal, Some(Refusal::UnknownStream));
+    }
+
+    /// Streams spread over zones first, then over the loops of a zone.
+    #[test]
+    fn streams_spread() {
+        let registry = registry(true);
+        for id in ["a", "b"] {
+            registry.authorise(id, Some(b"open")).expect("allowed");
+        }
+        let streams = registry.streams();
+        let mut owners: Vec<u16> = streams.values().map(|s| s.owner.0).collect();
+        owners.sort_unstable();
+        assert_eq!(owners.iter().filter(|o| **o == 2).count(), 2);
+        assert_eq!(owners[..2], [0, 1]);
+    }
+
+    /// A reload keeps what stays, closes what is gone, and moves what changes its zone.
+    #[test]
+    fn reload_keeps_and_closes() {
+        let registry = registry(true);
+        let made = registry.authorise("made", Some(b"open")).expect("allowed");
+        let news = registry.streams()["news"].clone();
+        let mut moved = StreamConfig::named("sport");
+        moved.zone = Some(1);
+        let changed = registry.reload(&Reload {
+            streams: vec![StreamConfig::named("news"), moved],
+            open_token: Some(TokenHash([0; 32])),
+            streams_max: 4,
+            certificates: None,
+        });
+        assert_eq!(
+            changed.closed.iter().map(|s| &*s.id).collect::<Vec<_>>(),
+            ["sport"]
+        );
+        assert_eq!(changed.added, 1);
+        let streams = registry.streams();
+        assert!(Arc::ptr_eq(&streams["news"], &news) && Arc::ptr_eq(&streams["made"], &made));
+        assert_eq!(streams["sport"].zone, ZoneId(1));
+    }
+}

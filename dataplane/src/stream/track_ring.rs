@@ -1,0 +1,152 @@
+//! The owner's side of one track: its ring, and which object each chunk belongs to.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use zonecast_io::Time;
+use zonecast_proto::kind::Kind;
+use zonecast_ring::{ChunkRef, ChunkWriter, NoRoom, Ring};
+
+use super::{Object, ObjectState, Track};
+
+/// A track as its owner holds it.
+pub(crate) struct TrackRing {
+    pub(crate) shared: Arc<Track>,
+    ring: Ring,
+    /// By ring slot: the chunk in it, and its object.
+    chunks: Vec<Option<(ChunkRef, Arc<Object>)>>,
+    /// Every object that can be asked for, by place.
+    objects: VecDeque<Arc<Object>>,
+    next_place: u64,
+    /// Chunks that an allocation revoked, kept to spare an allocation.
+    revoked: Vec<ChunkRef>,
+    /// When the latest segment ended.
+    pub(crate) last_segment: Option<Time>,
+}
+
+impl TrackRing {
+    pub(crate) fn new(shared: Arc<Track>, ring: Ring, slots: u32) -> Self {
+        Self {
+            shared,
+            ring,
+            chunks: (0..slots).map(|_| None).collect(),
+            objects: VecDeque::new(),
+            next_place: 0,
+            revoked: Vec::new(),
+            last_segment: None,
+        }
+    }
+
+    /// A new object of this track; nobody can ask for it before [`TrackRing::list`].
+    pub(crate) fn open(&mut self, path: Arc<str>, kind: Kind, generation: u64) -> Object {
+        let place = self.next_place;
+        self.next_place += 1;
+        Object::open(path, kind, generation, place, self.shared.clone())
+    }
+
+    /// Books an object that can be asked for from now on.
+    pub(crate) fn list(&mut self, object: &Arc<Object>) {
+        self.objects.push_back(object.clone());
+        self.publish_figures();
+    }
+
+    /// A chunk for `object`; objects that lose a chunk to it are told to `evicted`.
+    pub(crate) fn allocate(
+        &mut self,
+        object: &Arc<Object>,
+        payload_max: u32,
+        mut evicted: impl FnMut(&Arc<Object>),
+    ) -> Result<ChunkWriter, NoRoom> {
+        self.revoked.clear();
+        let result = self.ring.allocate(payload_max, &mut self.revoked);
+        for chunk in std::mem::take(&mut self.revoked) {
+            if let Some(lost) = self.forget(chunk) {
+                evicted(&lost);
+                self.unlist(&lost, ObjectState::Gone);
+            }
+        }
+        let result = result.and_then(|writer| {
+            if object.push_part(writer.chunk()) {
+                let slot = writer.chunk().slot as usize;
+                self.chunks[slot] = Some((writer.chunk(), object.clone()));
+                Ok(writer)
+            } else {
+                self.ring.abort(writer);
+                Err(NoRoom::TooLarge { max: 0 })
+            }
+        });
+        self.publish_figures();
+        result
+    }
+
+    /// A chunk is full, or the last of its object.
+    pub(crate) fn complete(&mut self, writer: ChunkWriter) {
+        self.ring.complete(writer);
+        self.shared.chunks_total.fetch_add(1, Ordering::Relaxed);
+        self.publish_figures();
+    }
+
+    /// A chunk that its writer gives back unfinished.
+    pub(crate) fn abort(&mut self, writer: ChunkWriter) {
+        self.forget(writer.chunk());
+        self.ring.abort(writer);
+    }
+
+    /// `object` can no longer be asked for: `state` says why, and its chunks are revoked.
+    pub(crate) fn unlist(&mut self, object: &Arc<Object>, state: ObjectState) {
+        object.end(state);
+        for part in 0.. {
+            let Some(chunk) = object.part(part) else {
+                break;
+            };
+            if self.forget(chunk).is_some() {
+                self.ring.revoke(chunk);
+            }
+        }
+        self.objects.retain(|o| !Arc::ptr_eq(o, object));
+        self.publish_figures();
+    }
+
+    /// `object` can no longer be asked for; whoever reads it goes on.
+    pub(crate) fn unlist_whole(&mut self, object: &Arc<Object>) {
+        self.objects.retain(|o| !Arc::ptr_eq(o, object));
+        self.publish_figures();
+    }
+
+    /// The newest listed object under this path, if any.
+    pub(crate) fn newest(&self, path: &str) -> Option<Arc<Object>> {
+        self.objects
+            .iter()
+            .rev()
+            .find(|o| &*o.path == path)
+            .cloned()
+    }
+
+    fn forget(&mut self, chunk: ChunkRef) -> Option<Arc<Object>> {
+        let slot = self.chunks.get_mut(chunk.slot as usize)?;
+        if slot.as_ref().is_none_or(|(held, _)| *held != chunk) {
+            return None;
+        }
+        slot.take().map(|(_, object)| object)
+    }
+
+    fn publish_figures(&self) {
+        let stats = self.ring.stats();
+        let values = [
+            u64::from(stats.bytes_total),
+            u64::from(stats.bytes_live),
+            u64::from(stats.chunks_live),
+            stats.stepped_over,
+            stats.refused,
+        ];
+        for (figure, value) in self.shared.figures.iter().zip(values) {
+            figure.store(value, Ordering::Relaxed);
+        }
+        self.shared
+            .objects
+            .store(self.objects.len() as u64, Ordering::Relaxed);
+        let oldest = self.objects.front().map_or(self.next_place, |o| o.place);
+        self.shared.oldest.store(oldest, Ordering::Relaxed);
+    }
+}
