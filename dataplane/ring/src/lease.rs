@@ -18,7 +18,7 @@ use crate::sync::Ordering;
 /// included), and no longer: the owner steps over what is leased, and loses room by it.
 /// It stays on its loop's thread, as its reader does:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// fn send<T: Send>() {}
 /// send::<zonecast_ring::Lease>();
 /// ```

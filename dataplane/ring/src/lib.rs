@@ -41,6 +41,7 @@ mod ring;
 mod room;
 mod shared;
 mod state;
+mod stats;
 mod sync;
 mod writer;
 
@@ -48,6 +49,7 @@ pub use error::{Lapped, NoRoom, RingError};
 pub use layout::RingConfig;
 pub use lease::Lease;
 pub use reader::{LoopReader, RingReader};
-pub use ring::{Ring, RingStats};
+pub use ring::Ring;
 pub use shared::{ChunkRef, Progress};
+pub use stats::RingStats;
 pub use writer::ChunkWriter;

@@ -66,12 +66,12 @@ impl fmt::Debug for RingReader {
 
 /// One loop's reader of one ring. It stays on its thread:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// fn send<T: Send>() {}
 /// send::<zonecast_ring::LoopReader>();
 /// ```
 ///
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// fn sync<T: Sync>() {}
 /// sync::<zonecast_ring::LoopReader>();
 /// ```

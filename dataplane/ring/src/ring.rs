@@ -20,6 +20,7 @@ use crate::reader::RingReader;
 use crate::room::Room;
 use crate::shared::{ChunkRef, Shared};
 use crate::state::{Phase, State, Written};
+use crate::stats::RingStats;
 use crate::sync::{Ordering, fence};
 use crate::writer::ChunkWriter;
 
@@ -29,29 +30,6 @@ pub(crate) struct Entry {
     pub(crate) sequence: u64,
     pub(crate) start: u32,
     pub(crate) phase: Phase,
-}
-
-/// What a ring holds and what became of the rest. Counters count from the ring's creation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RingStats {
-    /// Bytes for chunks and their markers.
-    pub bytes_total: u64,
-    /// Bytes of chunks that can be read, with their markers.
-    pub bytes_live: u64,
-    /// Bytes of chunks that are given up, but leased or held by their writer still.
-    pub bytes_held: u64,
-    /// Chunks that can be read, open ones included.
-    pub chunks_live: u32,
-    /// Those of them that are being written.
-    pub chunks_open: u32,
-    /// Chunks that an allocation went round, because they were leased or open.
-    pub stepped_over: u64,
-    /// Complete chunks that were given up: for room, or by [`Ring::revoke`].
-    pub revoked: u64,
-    /// Chunks that never became complete.
-    pub aborted: u64,
-    /// Allocations for which there was no room.
-    pub refused: u64,
 }
 
 /// The ring of one track, as its owner holds it: one loop of the track's zone, or whoever it
@@ -196,25 +174,6 @@ impl Ring {
         let start = self.entry(chunk.slot).start;
         // SAFETY: complete, and only this owner reuses its bytes, by `&mut self`.
         unsafe { self.shared.verify(chunk, start, progress) }
-    }
-
-    /// What the ring holds. Goes over all slots.
-    #[must_use]
-    pub fn stats(&self) -> RingStats {
-        let mut stats = self.counted;
-        stats.bytes_total = self.room.size().into();
-        for entry in &self.entries {
-            let bytes = || u64::from(self.room.bytes_of(entry.start));
-            if matches!(entry.phase, Phase::Open | Phase::Complete) {
-                stats.bytes_live += bytes();
-                stats.chunks_live += 1;
-            }
-        }
-        stats.chunks_open = self.open.len() as u32;
-        for &slot in &self.unquiet {
-            stats.bytes_held += u64::from(self.room.bytes_of(self.entry(slot).start));
-        }
-        stats
     }
 
     /// Takes every chunk away from the readers and ends the ring; dropping it does the same.

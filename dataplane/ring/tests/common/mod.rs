@@ -1,8 +1,11 @@
 //! What the tests share: rings on the heap, and short ways to fill and read them.
 #![allow(dead_code, reason = "each test uses some of it")]
 
+use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 
+use proptest::strategy::Strategy;
+use proptest::test_runner::{Config, RngSeed, TestCaseResult, TestRunner};
 use zonecast_numa::{Arena, ControlMemory, LoopId, Regions, RegionsBuilder, ZoneId};
 use zonecast_ring::{ChunkRef, LoopReader, Ring, RingConfig, RingError};
 
@@ -55,4 +58,27 @@ pub(crate) fn store(ring: &mut Ring, payload: &[u8]) -> (ChunkRef, Vec<ChunkRef>
 pub(crate) fn on_loop(ring: &Ring, id: u16) -> Rc<LoopReader> {
     let reader = ring.reader().for_loop(LoopId(id));
     reader.expect("the row is free")
+}
+
+/// Runs `test` on `cases` values. The seed comes from `PROPTEST_RNG_SEED`, else from the
+/// system, and is printed.
+pub(crate) fn randomized<S: Strategy>(
+    cases: u32,
+    strategy: &S,
+    test: impl Fn(S::Value) -> TestCaseResult,
+) {
+    let given = std::env::var("PROPTEST_RNG_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
+    let seed = given.unwrap_or_else(|| RandomState::new().hash_one("seed"));
+    println!("seed {seed}; again with PROPTEST_RNG_SEED={seed}");
+    let mut runner = TestRunner::new(Config {
+        cases,
+        rng_seed: RngSeed::Fixed(seed),
+        failure_persistence: None,
+        ..Config::default()
+    });
+    if let Err(failure) = runner.run(strategy, test) {
+        panic!("seed {seed}: {failure}");
+    }
 }
