@@ -99,6 +99,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             return;
         };
         upload.grant(writer);
+        self.commit_written(id);
         self.advance(id);
     }
 

@@ -166,7 +166,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
     }
 
     /// Lets readers follow to what is written, and asks for the next chunk in time.
-    fn commit_written(&mut self, id: PeerId) {
+    pub(super) fn commit_written(&mut self, id: PeerId) {
         let Some(upload) = self.peers.get_mut(id).and_then(|p| p.upload.as_mut()) else {
             return;
         };
@@ -203,7 +203,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         }
         upload.wants = true;
         let bytes = match upload.framing.length() {
-            Some(left) => part_max.min(u32::try_from(left).unwrap_or(u32::MAX)).max(1),
+            Some(left) => u64::from(part_max).min(left + upload.first.len() as u64) as u32,
             None => part_bytes(*parts, part_max),
         };
         self.tell_owner(id, Order::Want { bytes });

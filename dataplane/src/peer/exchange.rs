@@ -10,9 +10,6 @@ use super::{How, PeerId, Plaintext, State};
 use crate::loops::Loop;
 use crate::tls::TlsError;
 
-/// A viewer may be so far ahead with pipelined requests.
-const AHEAD_BYTES_MAX: usize = 32 << 10;
-
 /// Whether a phase can go on with what has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -92,15 +89,14 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         let Some(peer) = self.peers.get_mut(id) else {
             return;
         };
-        if peer.state == State::Closing || peer.receive.is_some() || peer.finished {
+        if peer.receive.is_some() || peer.finished || !peer.may_receive() {
             return;
         }
-        if peer.inbox.is_own() {
-            if let Some((buffer, at)) = peer.inbox.take_buffer() {
-                peer.receive = Some(self.driver.receive_into(peer.conn, buffer, at, id.token()));
-            }
-        } else if peer.inbox.len() < AHEAD_BYTES_MAX {
+        if !peer.inbox.is_own() {
             peer.receive = Some(self.driver.receive(peer.conn, id.token()));
+        } else if let Some((buffer, at)) = peer.inbox.take_buffer() {
+            let token = id.token();
+            peer.receive = Some(self.driver.receive_into(peer.conn, buffer, at, token));
         }
     }
 

@@ -26,6 +26,9 @@ pub(crate) use teardown::How;
 use crate::delivery::{Response, Wait};
 use crate::ingest::Upload;
 
+/// A viewer may be so far ahead with pipelined requests.
+const AHEAD_BYTES_MAX: usize = 32 << 10;
+
 /// What a listener's connections may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -105,6 +108,24 @@ impl Peer {
             response: None,
             upload: None,
             drained: 0,
+        }
+    }
+
+    /// Whether more may be received. While the driver receives into a peer's own buffer
+    /// nothing in it can be worked on: so only when that needs more bytes.
+    pub(crate) fn may_receive(&self) -> bool {
+        let blocked = self
+            .upload
+            .as_ref()
+            .is_some_and(|u| u.wants && u.room() == 0);
+        match self.state {
+            State::Closing => false,
+            _ if !self.inbox.is_own() => self.inbox.len() < AHEAD_BYTES_MAX,
+            State::Request | State::Draining => true,
+            State::Upload => !blocked,
+            State::Handshake | State::Waiting | State::Response | State::Commit => {
+                self.inbox.len() == 0
+            }
         }
     }
 
