@@ -110,23 +110,57 @@ fn receives_wait_for_a_buffer() {
     assert_eq!(order, [0, 1, 2, 4, 5]);
 }
 
-/// Shows that idle receives hold no buffer: 50 idle ones, 2 buffers, and one that talks.
+/// Shows that idle receives need no buffer: 50 of them are submitted while all buffers are taken, and
+/// then one connection talks.
 #[test]
 fn an_idle_receive_holds_no_buffer() {
     let mut config = config();
     config.receive_buffers = 2;
     let mut bench: Bench = Bench::new(config);
     let (_, address) = bench.listen("127.0.0.1", Descriptors::Direct);
-    let mut peers: Vec<_> = (0..51).map(|_| bench.connect(address)).collect();
-    for (_, conn) in &peers[..50] {
+    let talking = writers(&mut bench, address, 2);
+    let held: Vec<_> = talking
+        .iter()
+        .map(|(_, conn)| bench.receive(*conn))
+        .collect();
+    let idle: Vec<_> = (0..50).map(|_| bench.connect(address)).collect();
+    for (_, conn) in &idle {
         bench.driver.receive(*conn, Token(99));
     }
-    let (client, talks) = &mut peers[50];
+    bench.turn_for(Duration::from_millis(20));
+    drop(held);
+    let (mut client, talks) = bench.connect(address);
     for round in 0..100u8 {
         client.write_all(&[round]).unwrap();
-        assert_eq!(bench.receive(*talks)[..], [round]);
+        assert_eq!(bench.receive(talks)[..], [round]);
     }
     assert_eq!(bench.driver.stats().starved, 0);
+}
+
+/// Shows that one which waited for a buffer and then finds nothing to receive (another receive on its
+/// connection took it) does not hold up those behind it.
+#[test]
+fn a_receive_that_waited_in_vain_holds_up_nobody() {
+    let mut config = config();
+    config.receive_buffers = 1;
+    let mut bench: Bench = Bench::new(config);
+    let (_, address) = bench.listen("127.0.0.1", Descriptors::Direct);
+    let peers = writers(&mut bench, address, 3);
+    let held = bench.receive(peers[0].1);
+    bench.driver.receive(peers[1].1, Token(101));
+    bench.driver.receive(peers[1].1, Token(102));
+    bench.driver.receive(peers[2].1, Token(103));
+    bench.turn_for(Duration::from_millis(20));
+    assert_eq!(bench.driver.stats().starved, 3);
+    drop(held);
+    let Event::Received(Ok(first)) = bench.wait(Token(101)) else {
+        panic!()
+    };
+    drop(first);
+    let Event::Received(Ok(last)) = bench.wait(Token(103)) else {
+        panic!()
+    };
+    assert_eq!(last[..], [2]);
 }
 
 /// Shows that a driver can be dropped with every kind of operation in flight: the clients see their
@@ -189,8 +223,20 @@ fn a_drop_before_the_first_turn() {
     let (_, address) = bench.listen("127.0.0.1", Descriptors::Direct);
     let _client = TcpStream::connect(address).unwrap();
     drop(bench);
-    let bench: Bench = Bench::new(config());
-    drop(bench);
+}
+
+/// Shows that nothing of a driver stays behind on its thread, where the kernel has room for 16 rings.
+#[test]
+fn a_driver_leaves_nothing_behind() {
+    let mut config = config();
+    config.receive_buffers = 1;
+    let first = zonecast_io::UringDriver::<()>::new(config.clone()).unwrap();
+    let expected = first.step_downs().to_vec();
+    drop(first);
+    for _ in 0..40 {
+        let driver = zonecast_io::UringDriver::<()>::new(config.clone()).unwrap();
+        assert_eq!(driver.step_downs(), expected);
+    }
 }
 
 /// Shows that configurations out of range are refused.

@@ -5,6 +5,7 @@
 mod common;
 
 use std::io::Read;
+use std::net::TcpListener;
 use std::rc::Rc;
 
 use common::{Bench, RECEIVE, SEND, config};
@@ -40,7 +41,11 @@ fn with_segment(best: PageKind) -> (Bench<Rc<()>>, Block, Vec<u8>) {
 fn a_segment_from_a_zones_memory() {
     for descriptors in [Descriptors::Direct, Descriptors::Plain] {
         let (mut bench, block, expected) = with_segment(PageKind::Huge2M);
-        let (_, address) = bench.listen("127.0.0.1", descriptors);
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        // Far less than the segment, so that the send takes many goes.
+        rustix::net::sockopt::set_socket_send_buffer_size(&socket, 65_536).unwrap();
+        bench.listen_on(socket.into(), descriptors);
         let (mut client, conn) = bench.connect(address);
         let lease = Rc::new(());
         let outgoing = Outgoing::Span {

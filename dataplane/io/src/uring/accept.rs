@@ -185,10 +185,7 @@ mod tests {
     use crate::driver::Driver;
     use crate::uring::UringConfig;
 
-    /// Shows that where direct descriptors cannot be had, a listener that asks for them works with
-    /// plain ones.
-    #[test]
-    fn without_direct_descriptors_plain_ones_are_used() {
+    fn driver() -> UringDriver<()> {
         let config = UringConfig {
             connections_max: 4,
             send_buffers: 1,
@@ -198,7 +195,40 @@ mod tests {
             regions: None,
             epoch: Instant::now(),
         };
-        let mut driver = UringDriver::<()>::new(config).expect("io_uring works here");
+        UringDriver::new(config).expect("io_uring works on a build machine")
+    }
+
+    /// Shows that a number which comes again before its close has been heard of is closed first, and
+    /// once.
+    #[test]
+    fn closed_comes_before_accepted() {
+        let mut driver = driver();
+        let mut out = Vec::new();
+        let (conn, None) = driver.connections.open_direct(3) else {
+            panic!("it was free")
+        };
+        driver.close_submitted(conn, Token(7));
+        assert_eq!(driver.accepted_direct(3, &mut out), conn);
+        assert!(matches!(
+            out[..],
+            [Completion {
+                token: Token(7),
+                event: Event::Closed
+            }]
+        ));
+        // The close itself, of an index that the kernel does not know, completes with an error.
+        let until = driver.now();
+        driver.turn(Some(until), &mut out).expect("a turn");
+        assert_eq!(out.len(), 1, "told once");
+        driver.connections.assert_idle(conn);
+        assert_eq!(driver.operations.len(), 0);
+    }
+
+    /// Shows that where direct descriptors cannot be had, a listener that asks for them works with
+    /// plain ones.
+    #[test]
+    fn without_direct_descriptors_plain_ones_are_used() {
+        let mut driver = driver();
         driver.direct_supported = false;
         let socket = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = socket.local_addr().expect("it is bound");

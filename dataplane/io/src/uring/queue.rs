@@ -115,12 +115,11 @@ impl Queue {
         reaped.extend(self.ring.completion());
     }
 
-    /// Lets go of what outlives the closing of the ring's descriptor: connections in its file table,
-    /// which would stay open a while longer, and the thread's own reference to the ring.
-    pub(super) fn release(&mut self) {
-        // Either fails only where there is none.
+    /// Closes the connections in the ring's file table now; after the ring itself is closed the kernel
+    /// does it when it comes to it.
+    pub(super) fn release_files(&self) {
+        // It fails only where there is no table.
         let _ = self.ring.submitter().unregister_files();
-        let _ = self.ring.submitter().unregister_ring_fd();
     }
 
     /// Sorts out what the system call said. Neither a timeout nor a signal is an error, and a kernel
@@ -157,5 +156,33 @@ impl Queue {
     fn try_push(&mut self, entry: &squeue::Entry) -> bool {
         // SAFETY: the caller of `push` vouches for the entry.
         unsafe { self.ring.submission().push(entry) }.is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use io_uring::opcode;
+
+    use super::*;
+
+    /// Shows that entries which had to wait, because the kernel took none, go out in their order.
+    #[test]
+    fn the_backlog_keeps_its_order() {
+        let mut queue = Queue::new(IoUring::new(4).expect("io_uring works on a build machine"));
+        let nop = |number| opcode::Nop::new().build().user_data(number);
+        queue.backlog.extend((0..20).map(nop));
+        // SAFETY: a nop points at nothing.
+        unsafe { queue.push(nop(20)) };
+        assert!(queue.has_work());
+        queue.submit_and_wait(None).expect("the kernel takes nops");
+        let mut reaped = Vec::new();
+        queue.reap(&mut reaped);
+        while reaped.len() < 21 {
+            queue.submit_and_wait(None).expect("the kernel takes nops");
+            queue.reap(&mut reaped);
+        }
+        let order: Vec<u64> = reaped.iter().map(cqueue::Entry::user_data).collect();
+        assert_eq!(order, (0..21).collect::<Vec<u64>>());
+        assert!(!queue.has_work());
     }
 }

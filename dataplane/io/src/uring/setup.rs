@@ -44,9 +44,6 @@ pub(super) fn make(config: &UringConfig, best: RingKind) -> io::Result<Made> {
         return Err(io::Error::new(io::ErrorKind::Unsupported, message));
     }
     let direct_max = direct_descriptors(&mut ring, config.connections_max, &mut step_downs)?;
-    if let Err(error) = ring.submitter().register_ring_fd() {
-        step_downs.push(format!("ring descriptor looked up at each call: {error}"));
-    }
     if let Err(error) = place_workers(&ring) {
         step_downs.push(format!("kernel workers run on any CPU: {error}"));
     }

@@ -21,7 +21,7 @@ impl<H> Drop for UringDriver<H> {
         if !(drained && self.receive_ring.unregister(self.queue.ring()).is_ok()) {
             self.leak();
         }
-        self.queue.release();
+        self.queue.release_files();
     }
 }
 
