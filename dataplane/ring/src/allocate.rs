@@ -118,8 +118,12 @@ impl Ring {
                 return Ok(start);
             }
         }
-        let path: Vec<u32> = self.room.ahead(need).collect();
-        self.revoke_complete(&path, revoked);
+        // Where it would have been, had nobody had a lease: a later call may find it quiet.
+        let is_open = |slot| self.entry(slot).phase == Phase::Open;
+        if let Some(start) = self.room.find(need, is_open) {
+            let path: Vec<u32> = self.room.path(start, need).collect();
+            self.revoke_complete(&path, revoked);
+        }
         Err(NoRoom::NotQuiet)
     }
 
@@ -193,7 +197,7 @@ impl Ring {
             gone: false,
         };
         // Release: a reader that sees this progress where it looked for the slot's last chunk
-        // sees that chunk revoked too.
+        // sees that chunk revoked too. (The revocation's fence orders them as well.)
         words.progress.store(written.pack(), Ordering::Release);
         let state = State {
             sequence: chunk.sequence,

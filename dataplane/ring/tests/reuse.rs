@@ -95,6 +95,25 @@ fn a_busy_ring_refuses() {
     ring.complete(open);
 }
 
+/// A refusal revokes all of the place that the chunk would have had, also behind the skipped
+/// tail, so that viewers who keep coming cannot hold it for ever.
+#[test]
+fn a_refusal_makes_room_for_the_next_attempt() {
+    let mut ring = ring(4096, config(64));
+    let reader = on_loop(&ring, 0);
+    let chunks = [1, 2, 3].map(|fill| store(&mut ring, &[fill; 900]).0);
+    let [first, second, third] = chunks;
+    let leases = [second, third].map(|chunk| reader.lease(chunk).expect("live"));
+    let mut revoked = Vec::new();
+    let refused = ring.allocate(1900, &mut revoked).map(|_| ());
+    assert_eq!(refused, Err(NoRoom::NotQuiet));
+    assert_eq!(revoked, [first, second]);
+    assert!(reader.lease(third).is_ok(), "it is not in the way");
+    drop(leases);
+    assert!(ring.allocate(1900, &mut revoked).is_ok());
+    assert!(reader.lease(third).is_ok());
+}
+
 /// What can never fit is told apart from what does not fit now.
 #[test]
 fn too_large_is_said_so() {

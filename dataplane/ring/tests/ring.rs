@@ -96,7 +96,9 @@ fn damage_is_found() {
         let byte = unsafe { payload.offset(at) };
         let flip = || {
             // SAFETY: one thread, and nobody holds a reference to the ring's bytes.
-            unsafe { byte.write(byte.read() ^ 0x10) }
+            let was = unsafe { byte.read() };
+            // SAFETY: as above.
+            unsafe { byte.write(was ^ 0x10) }
         };
         flip();
         assert!(!ring.verify(chunk), "byte {at}");
