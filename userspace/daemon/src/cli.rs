@@ -1,0 +1,115 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::logging::Format;
+use crate::{check, serve, token};
+
+/// Live video from encoders to viewers: out of hugepage rings, by pinned loops, zone by zone.
+#[derive(Debug, Parser)]
+#[command(name = "zonecast", version, max_term_width = 100)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve viewers and encoders until told to stop
+    ///
+    /// SIGHUP reads the file again and takes over its streams, tokens and certificates; a file
+    /// with a mistake is refused whole, and what runs goes on as it was. SIGTERM and SIGINT
+    /// drain: no new viewers, responses in flight finish (at most drain_timeout), exit code 0.
+    /// A second SIGTERM or SIGINT ends the process at once.
+    Serve(ServeArguments),
+    /// Check a configuration and show what it would start
+    ///
+    /// Prints mistakes with line and key (exit code 1), or a summary and warnings (exit code 0).
+    /// Nothing is started; what runs is not disturbed.
+    Check(CheckArguments),
+    /// Make a token for encoders
+    ///
+    /// Prints a new random token, its SHA-256 for the configuration, and ffmpeg lines that use
+    /// it. Nothing is stored.
+    Token(TokenArguments),
+}
+
+/// `zonecast serve`.
+#[derive(Args, Debug)]
+pub struct ServeArguments {
+    /// The configuration file
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "/etc/zonecast/zonecast.toml"
+    )]
+    pub config: PathBuf,
+    /// How log lines on standard error look
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    pub log_format: Format,
+    /// What is logged: a level (error, warn, info, debug, trace), or levels by module such as
+    /// "info,zonecast_dataplane=debug"
+    #[arg(
+        long,
+        value_name = "FILTER",
+        env = "ZONECAST_LOG",
+        default_value = "info"
+    )]
+    pub log: String,
+}
+
+/// `zonecast check`.
+#[derive(Args, Debug)]
+pub struct CheckArguments {
+    /// The configuration file
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "/etc/zonecast/zonecast.toml"
+    )]
+    pub config: PathBuf,
+}
+
+/// `zonecast token`.
+#[derive(Args, Debug)]
+pub struct TokenArguments {
+    /// The stream that the printed lines are for
+    #[arg(long, value_name = "ID", default_value = "news")]
+    pub stream: crate::config::StreamId,
+    /// Host and port of the ingest listener, for the printed lines
+    #[arg(long, value_name = "HOST:PORT", default_value = "localhost:8080")]
+    pub host: String,
+    /// The ingest listener speaks TLS: print https URLs
+    #[arg(long)]
+    pub tls: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// What the operator has to know, in one line or several.
+pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    match arguments.command {
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments.config),
+        Command::Token(arguments) => token::run(&arguments),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// clap's own checks of the definitions above.
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+}

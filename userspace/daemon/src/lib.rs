@@ -1,0 +1,22 @@
+//! The zonecast daemon: configuration, assembly, supervision.
+//!
+//! In the order of a run: [`cli`] says what to do; [`config`] turns a TOML file into valid
+//! settings; [`check`] shows them, [`token`] makes what encoders identify themselves with, and
+//! [`serve`] plans zones, starts the data plane and the admin API, and then only waits for
+//! signals. No byte of video passes through here.
+//!
+//! Invariants:
+//! - Nothing is started from a configuration that has a mistake, at start as on a reload.
+//! - Whoever is told to stop stops: draining is bounded, and a second signal ends at once.
+
+#![forbid(unsafe_code)]
+
+pub mod check;
+pub mod cli;
+pub mod config;
+pub mod logging;
+pub mod plan;
+pub mod probe;
+pub mod serve;
+pub mod token;
+pub mod units;

@@ -1,0 +1,145 @@
+//! The ffmpeg lines that `zonecast token` prints work as they are printed: real ffmpeg, a server
+//! that records requests, and the token in every one of them.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
+use zonecast_daemon::token::{dash_line, hls_line, make};
+
+/// What one request was: method, path, and its Authorization header.
+type Requests = Arc<Mutex<Vec<(String, String, String)>>>;
+
+/// Reads requests of a connection to their ends and answers each with 201.
+fn serve(stream: TcpStream, requests: &Requests) -> std::io::Result<()> {
+    let mut answers = stream.try_clone()?;
+    let mut input = BufReader::new(stream);
+    loop {
+        let mut line = String::new();
+        if input.read_line(&mut line)? == 0 {
+            return Ok(());
+        }
+        let mut words = line.split(' ');
+        let mut word = || words.next().unwrap_or_default().to_owned();
+        let (method, path) = (word(), word());
+        let mut authorization = String::new();
+        loop {
+            line.clear();
+            input.read_line(&mut line)?;
+            match line.trim_end().split_once(": ") {
+                None => break,
+                Some(("Authorization", value)) => value.clone_into(&mut authorization),
+                Some(_) => {}
+            }
+        }
+        requests.lock().unwrap().push((method, path, authorization));
+        read_chunks(&mut input)?;
+        answers.write_all(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")?;
+    }
+}
+
+fn read_chunks(input: &mut impl BufRead) -> std::io::Result<()> {
+    loop {
+        let mut line = String::new();
+        input.read_line(&mut line)?;
+        let size = u64::from_str_radix(line.trim_end(), 16).map_err(std::io::Error::other)?;
+        let mut chunk = std::io::Read::take(&mut *input, size + 2);
+        std::io::copy(&mut chunk, &mut std::io::sink())?;
+        if size == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// Starts the server; its address, and what it will have seen.
+fn record() -> (String, Requests) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let requests = Requests::default();
+    let seen = requests.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let seen = seen.clone();
+            // An encoder may close without reading: that is no failure of this test.
+            std::thread::spawn(move || drop(serve(stream, &seen)));
+        }
+    });
+    (address, requests)
+}
+
+/// Five seconds of picture and tone, as fast as they can be made.
+const INPUT: &str = "-v warning -f lavfi -i testsrc2=size=160x120:rate=25 \
+    -f lavfi -i sine=frequency=440:sample_rate=48000 -t 5";
+
+/// Runs a printed line in a shell and returns the paths that were sent, all with the token.
+fn run(line: &str, token: &str, requests: &Requests) -> BTreeSet<String> {
+    let output = Command::new("sh").arg("-c").arg(line).output().unwrap();
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{line}\n{complaints}");
+    let requests = requests.lock().unwrap();
+    let expected = format!("Bearer {token}");
+    for (method, path, authorization) in requests.iter() {
+        assert!(method == "PUT" || method == "DELETE", "{method} {path}");
+        assert_eq!(*authorization, expected, "{method} {path}\n{complaints}");
+    }
+    requests.iter().map(|(_, path, _)| path.clone()).collect()
+}
+
+fn has_ffmpeg() -> bool {
+    let found = Command::new("ffmpeg").arg("-version").output().is_ok();
+    let strict = std::env::var_os("ZONECAST_STRICT").is_some();
+    assert!(found || !strict, "ffmpeg is not installed");
+    if !found {
+        println!("skipped: ffmpeg is not installed");
+    }
+    found
+}
+
+/// HLS: init segment, segments and playlist all carry the token.
+#[test]
+fn the_hls_line_works() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let ((address, requests), token) = (record(), make().unwrap());
+    let line = hls_line(
+        INPUT,
+        &token,
+        &format!("http://{address}/live/news/index.m3u8"),
+    );
+    let paths = run(&line, &token, &requests);
+    for name in ["init.mp4", "index0.m4s", "index1.m4s", "index.m3u8"] {
+        assert!(
+            paths.contains(&format!("/live/news/{name}")),
+            "{name} in {paths:?}"
+        );
+    }
+}
+
+/// DASH: the muxer that drops `-headers` sends the token with every object of both tracks.
+#[test]
+fn the_dash_line_works() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let ((address, requests), token) = (record(), make().unwrap());
+    let line = dash_line(
+        INPUT,
+        &token,
+        &format!("http://{address}/live/news/manifest.mpd"),
+    );
+    let paths = run(&line, &token, &requests);
+    for name in [
+        "init-stream0.m4s",
+        "init-stream1.m4s",
+        "chunk-stream0-00001.m4s",
+        "manifest.mpd",
+    ] {
+        assert!(
+            paths.contains(&format!("/live/news/{name}")),
+            "{name} in {paths:?}"
+        );
+    }
+}
