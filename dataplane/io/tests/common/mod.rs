@@ -79,15 +79,18 @@ impl<H> Bench<H> {
     pub(crate) fn wait(&mut self, token: Token) -> Event<H> {
         let deadline = self.deadline();
         loop {
-            if let Some(at) = self
+            let found = self
                 .out
                 .iter()
-                .position(|completion| completion.token == token)
-            {
+                .position(|completion| completion.token == token);
+            if let Some(at) = found {
                 return self.out.remove(at).event;
             }
-            assert!(self.driver.now() < deadline, "{token:?} has not completed");
             self.driver.turn(Some(deadline), &mut self.out).unwrap();
+            assert!(
+                self.driver.now() < deadline,
+                "{token:?} has not completed in time"
+            );
         }
     }
 
