@@ -80,6 +80,36 @@ fn a_span_names_the_leased_bytes() {
 /// A chunk that is leased when the head comes round is revoked, stays whole, and is stepped
 /// When the slots run out before the bytes do, the oldest chunk that nobody uses gives its
 /// An abort, a loss and a dropped writer all end in `Aborted` for those who follow, and in
+/// A ring lives in mapped memory, as the daemon's do, and gives it back with the last lease.
+#[test]
+#[cfg(not(miri))]
+fn a_ring_lives_in_mapped_memory() {
+    use zonecast_numa::{Arena, ControlMemory, PageKind, RegionsBuilder, ZoneId};
+    let mut regions = RegionsBuilder::new();
+    let (zone, bytes) = (ZoneId(0), 1 << 20);
+    let config = config(64);
+    let control_bytes = Ring::control_bytes(config).expect("valid");
+    let arena = Arena::create(zone, None, bytes, PageKind::Plain, &mut regions).expect("memory");
+    let words = ControlMemory::create(zone, None, 64 << 10, &mut regions).expect("memory");
+    let data = arena.allocate(bytes as u32).expect("all of it");
+    let control = words.allocate(control_bytes).expect("some of it");
+    let mut ring = Ring::create(data, control, config).expect("valid");
+    let reader = on_loop(&ring, 0);
+    let payload = vec![7; 300_000];
+    for _ in 0..20 {
+        let (chunk, _) = store(&mut ring, &payload);
+        assert_eq!(reader.lease(chunk).expect("live").bytes(), payload);
+        assert!(ring.verify(chunk));
+    }
+    let (chunk, _) = store(&mut ring, &payload);
+    let lease = reader.lease(chunk).expect("live");
+    drop((ring, reader));
+    assert_eq!(arena.bytes_free(), 0, "the lease keeps it");
+    assert_eq!(lease.bytes(), payload);
+    drop(lease);
+    assert_eq!(arena.bytes_free(), bytes);
+}
+
 /// A single byte that is not as it was written, in the payload or in a marker, is found.
 #[test]
 fn damage_is_found() {
