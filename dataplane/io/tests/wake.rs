@@ -90,3 +90,32 @@ fn a_wake_up_counts_once() {
     bench.driver.turn(Some(near), &mut bench.out).unwrap();
     assert!(bench.driver.now() >= near, "nothing ended this one");
 }
+
+/// Shows that signals neither end a turn's wait nor are an error.
+#[test]
+fn signals_do_not_end_the_wait() {
+    extern "C" fn nothing(_: libc::c_int) {}
+    // SAFETY: the handler does nothing, which is safe in a signal.
+    unsafe { libc::signal(libc::SIGUSR1, nothing as *const () as libc::sighandler_t) };
+    let mut bench: Bench = Bench::new(config());
+    // SAFETY: no precondition.
+    let this = unsafe { libc::pthread_self() };
+    let stop = Arc::new(AtomicU64::new(0));
+    let stopped = Arc::clone(&stop);
+    let other = std::thread::spawn(move || {
+        let mut sent = 0u32;
+        while stopped.load(Ordering::Relaxed) == 0 {
+            // SAFETY: the thread that it names joins this one before it ends.
+            unsafe { libc::pthread_kill(this, libc::SIGUSR1) };
+            sent += 1;
+            std::thread::yield_now();
+        }
+        sent
+    });
+    let until = bench.driver.now() + Duration::from_millis(100);
+    let turned = bench.driver.turn(Some(until), &mut bench.out);
+    stop.store(1, Ordering::Relaxed);
+    assert!(other.join().unwrap() > 10, "there were signals");
+    turned.unwrap();
+    assert!(bench.driver.now() >= until);
+}
