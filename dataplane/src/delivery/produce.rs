@@ -5,7 +5,7 @@
 //! the kernel's own sealing takes its place where a connection has it. A lease is held for
 //! the sealing call only.
 
-use zonecast_io::{Buffer, Driver, Outgoing};
+use zonecast_io::{BUFFER_BYTES, Buffer, Driver, Outgoing};
 use zonecast_proto::Status;
 use zonecast_proto::chunked::{CHUNK_END, LAST_CHUNK, SIZE_LINE_BYTES_MAX, encode_size};
 use zonecast_proto::response::HEAD_BYTES_MAX;
@@ -17,9 +17,14 @@ use crate::loops::Loop;
 use crate::peer::{Link, PeerId, State};
 use crate::tls::{Session, TlsError};
 
-/// Payload of one send at most: three records. Larger sends cost more per byte on loopback,
-/// smaller ones more system calls.
-const SEND_BYTES_MAX: usize = 3 * Session::PLAINTEXT_MAX;
+/// Records of one send at most, each of which fits in a buffer with all that it adds. Larger
+/// sends cost more per byte on loopback, smaller ones more system calls.
+const SEND_RECORDS_MAX: usize = 3;
+const _: () = assert!(
+    (SEND_RECORDS_MAX + 1) * Session::OVERHEAD_MAX + SEND_RECORDS_MAX * Session::PLAINTEXT_MAX
+        + LAST_CHUNK.len()
+        <= BUFFER_BYTES
+);
 
 /// What came of an attempt to make a send.
 enum Made {
@@ -109,8 +114,10 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         let mut head = &head_room[..head_len];
         let (mut filled, mut payload) = (0, 0);
         let only_head = self.goes_from_ring(id, response) || response.head_only;
-        while !only_head && payload < SEND_BYTES_MAX {
-            let framing = SIZE_LINE_BYTES_MAX + CHUNK_END.len();
+        let framing =
+            if response.is_chunked() { SIZE_LINE_BYTES_MAX + CHUNK_END.len() } else { 0 };
+        let mut records = 0;
+        while !only_head && records < SEND_RECORDS_MAX {
             let most = Session::PLAINTEXT_MAX - head.len() - framing;
             match self.next_piece(&response.body, &mut response.at, most) {
                 Next::Bytes(piece) => {
@@ -118,6 +125,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
                     payload += head.len() + piece.len();
                     filled += self.put_piece(id, response, head, &piece, &mut buffer[filled..])?;
                     head = &[];
+                    records += 1;
                 }
                 Next::End => {
                     response.ended = true;
