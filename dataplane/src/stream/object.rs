@@ -21,9 +21,8 @@ const FIRST_PART_BYTES: u32 = 64 << 10;
 
 /// How many bytes to ask for as chunk number `part` of an object of unknown length.
 pub(crate) fn part_bytes(part: usize, most: u32) -> u32 {
-    FIRST_PART_BYTES
-        .checked_shl(part.min(16) as u32)
-        .map_or(most, |bytes| bytes.min(most))
+    let doublings = part.min(FIRST_PART_BYTES.leading_zeros() as usize);
+    (FIRST_PART_BYTES << doublings).min(most)
 }
 
 /// How far an object is.
