@@ -3,12 +3,14 @@
 //! [`driver`] is what a loop sees: one trait, [`Driver`], of owned operations and their
 //! completions. [`pool`] holds the buffers that travel through it, [`wake`] ends a loop's wait from
 //! another thread, [`listen`] makes listening sockets, and [`uring`] is the driver that runs in
-//! production. This crate knows sockets and bytes; it knows no protocol, no ring and no viewer.
+//! production; [`sim`] is the seeded simulation of it. This crate knows sockets and bytes; it knows
+//! no protocol, no ring and no viewer.
 
 pub mod driver;
 pub mod listen;
 mod memory;
 pub mod pool;
+pub mod sim;
 pub mod uring;
 pub mod wake;
 

@@ -1,0 +1,115 @@
+//! Sending: a send goes on as the peer's window allows, until everything is taken (MSG_WAITALL).
+
+use std::rc::Rc;
+
+use crate::driver::OpId;
+
+use super::side::Outcome;
+use super::socket::{Piece, SocketId, Toward};
+use super::world::World;
+
+/// A send in flight.
+pub(super) struct SendOp {
+    op: OpId,
+    bytes: Rc<[u8]>,
+    /// Bytes that the socket has taken.
+    taken: usize,
+    /// Where it ends: at the last byte, or before it for a short send.
+    stop: usize,
+}
+
+impl World {
+    pub(super) fn send_begins(&mut self, id: SocketId, op: OpId, bytes: Option<Rc<[u8]>>) {
+        let Some(bytes) = bytes else {
+            return self.end_send(id, op, Err(libc::EINVAL));
+        };
+        let near = &mut self.sockets[id].near;
+        if near.dead || near.shut {
+            let error = near.error.take().unwrap_or(libc::EPIPE);
+            return self.end_send(id, op, Err(error));
+        }
+        if self.random.chance(self.faults.send_errors) {
+            let errors = [libc::ECONNRESET, libc::EPIPE, libc::ENOMEM, libc::ENOBUFS];
+            let error = self.random.pick(&errors);
+            self.end_send(id, op, Err(error));
+            if matches!(error, libc::ECONNRESET | libc::EPIPE) {
+                self.break_connection(id, None);
+            }
+            return;
+        }
+        let mut stop = bytes.len();
+        if stop > 1 && self.random.chance(self.faults.short_sends) {
+            stop = self.random.up_to(stop - 1);
+        }
+        self.sockets[id].near.send = Some(SendOp {
+            op,
+            bytes,
+            taken: 0,
+            stop,
+        });
+        self.send_goes_on(id);
+    }
+
+    /// Lets the send that waits put in what there is room for.
+    pub(super) fn send_goes_on(&mut self, id: SocketId) {
+        let room = self.sockets[id].to_peer.room();
+        let Some(send) = &mut self.sockets[id].near.send else {
+            return;
+        };
+        let count = room.min(send.stop - send.taken);
+        let from = send.taken;
+        send.taken += count;
+        let (bytes, op, taken) = (Rc::clone(&send.bytes), send.op, send.taken);
+        if taken == send.stop {
+            self.sockets[id].near.send = None;
+            self.end_send(id, op, Ok(taken));
+        }
+        self.transmit(id, Toward::Peer, &bytes[from..from + count]);
+    }
+
+    /// The connection is lost: what was taken counts, and only without it the error.
+    pub(super) fn send_dies(&mut self, id: SocketId) {
+        let near = &mut self.sockets[id].near;
+        let Some(send) = near.send.take() else { return };
+        let result = match send.taken {
+            0 => Err(near.error.take().unwrap_or(libc::EPIPE)),
+            taken => Ok(taken),
+        };
+        self.end_send(id, send.op, result);
+    }
+
+    /// A cancellation has reached a send: what was taken counts.
+    pub(super) fn send_cancelled(&mut self, id: SocketId, op: OpId) {
+        let send = &mut self.sockets[id].near.send;
+        let Some(send) = send.take_if(|send| send.op == op) else {
+            return;
+        };
+        let result = match send.taken {
+            0 => Err(libc::ECANCELED),
+            taken => Ok(taken),
+        };
+        self.end_send(id, op, result);
+    }
+
+    fn end_send(&mut self, id: SocketId, op: OpId, result: Result<usize, i32>) {
+        let at = self.sockets[id].near.at;
+        self.end(at, op, Outcome::Sent(result));
+    }
+
+    pub(super) fn shutdown_begins(&mut self, id: SocketId, op: OpId) {
+        let fails = self.random.chance(self.faults.shutdown_errors);
+        let near = &mut self.sockets[id].near;
+        let at = near.at;
+        if near.dead || fails {
+            self.end(at, op, Outcome::Shutdown(Err(libc::ENOTCONN)));
+            if fails && !self.sockets[id].near.dead {
+                self.break_connection(id, Some(libc::ECONNRESET));
+            }
+            return;
+        }
+        near.shut = true;
+        self.send_dies(id);
+        self.put(id, Toward::Peer, Piece::Finish);
+        self.end(at, op, Outcome::Shutdown(Ok(())));
+    }
+}
