@@ -18,8 +18,10 @@ mod exposition;
 mod metrics;
 mod routes;
 mod server;
+mod socket;
 mod source;
 mod streams;
+mod tables;
 
 pub use metrics::render as render_metrics;
 pub use server::{Admin, AdminConfig, AdminError, AdminLimits};

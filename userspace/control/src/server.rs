@@ -1,7 +1,6 @@
 //! The admin server: its thread, its socket, and the limits of its connections.
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -16,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use zonecast_dataplane::ListenAddress;
 
 use crate::routes;
+use crate::socket::Socket;
 use crate::source::Source;
 
 /// Threads that may wait for the data plane at once.
@@ -141,41 +141,6 @@ impl Drop for Admin {
         if let ListenAddress::Unix(path) = &self.address {
             let _ = std::fs::remove_file(path);
         }
-    }
-}
-
-/// A bound socket on its way to the server's thread.
-enum Socket {
-    Tcp(std::net::TcpListener),
-    Unix(std::os::unix::net::UnixListener),
-}
-
-impl Socket {
-    fn bind(address: ListenAddress) -> io::Result<(Self, ListenAddress)> {
-        match address {
-            ListenAddress::Tcp(address) => {
-                let socket = std::net::TcpListener::bind(address)?;
-                socket.set_nonblocking(true)?;
-                let address = ListenAddress::Tcp(socket.local_addr()?);
-                Ok((Self::Tcp(socket), address))
-            }
-            ListenAddress::Unix(path) => {
-                remove_dead_socket(&path)?;
-                let socket = std::os::unix::net::UnixListener::bind(&path)?;
-                socket.set_nonblocking(true)?;
-                Ok((Self::Unix(socket), ListenAddress::Unix(path)))
-            }
-        }
-    }
-}
-
-/// Removes a socket that a killed process has left; one that somebody serves stays.
-fn remove_dead_socket(path: &PathBuf) -> io::Result<()> {
-    match std::os::unix::net::UnixStream::connect(path) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            std::fs::remove_file(path)
-        }
-        _ => Ok(()),
     }
 }
 

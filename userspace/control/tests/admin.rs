@@ -1,5 +1,7 @@
 //! The admin API over real sockets, in front of a source that the test controls.
 
+#![allow(clippy::unwrap_used, reason = "a test's panic is its verdict")]
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;

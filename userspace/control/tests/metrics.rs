@@ -1,5 +1,7 @@
 //! The metrics page, as Prometheus sees it.
 
+#![allow(clippy::unwrap_used, reason = "a test's panic is its verdict")]
+
 use zonecast_control::render_metrics;
 use zonecast_dataplane::{
     BytePath, BytesRow, CounterSnapshot, StreamStatus, TrackStatus, ZoneCounters,

@@ -1,6 +1,6 @@
 //! `zonecast check`: what a configuration would start, on one screen.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -63,21 +63,42 @@ impl fmt::Display for Summary<'_> {
 }
 
 fn zones(settings: &Settings, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let mut line = String::new();
-    for zone in &settings.planned.zones {
-        write!(line, "zone {}: loops on CPUs {:?}", zone.id, zone.loop_cpus)?;
-        if !zone.control_cpus.is_empty() {
-            write!(line, ", control on {:?}", zone.control_cpus)?;
+    let all = &settings.planned.zones;
+    for zone in all.iter().take(SHOWN_MAX) {
+        write!(
+            f,
+            "zone {:<8} loops on CPUs {}",
+            zone.id,
+            ranges(&zone.loop_cpus)
+        )?;
+        if zone.control_cpus != zone.loop_cpus {
+            write!(f, ", control on {}", ranges(&zone.control_cpus))?;
         }
-        line.push_str("; ");
+        writeln!(f)?;
     }
-    writeln!(f, "zones         {}", line.trim_end_matches("; "))?;
+    and_more(all.len(), f)?;
     let arena = settings.file.memory.arena;
+    let pages = settings.memory.pages;
     writeln!(
         f,
-        "memory        {arena} a zone, {} if the machine has them",
-        settings.memory.pages
+        "memory        {arena} a zone, {pages} if the machine has them"
     )
+}
+
+/// Numbers as ranges: `0-3,8`.
+fn ranges(numbers: &[usize]) -> String {
+    let mut ranges: Vec<(usize, usize)> = Vec::new();
+    for &number in numbers {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == number => *last = number,
+            _ => ranges.push((number, number)),
+        }
+    }
+    let text = |&(first, last): &(usize, usize)| match first == last {
+        true => first.to_string(),
+        false => format!("{first}-{last}"),
+    };
+    ranges.iter().map(text).collect::<Vec<_>>().join(",")
 }
 
 fn listeners(settings: &Settings, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -99,7 +120,8 @@ fn listeners(settings: &Settings, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             .copied()
             .collect::<Vec<_>>()
             .join(", ");
-        writeln!(f, "certificates  {shown}{}", more(names.len()))?;
+        let more = if names.len() > SHOWN_MAX { ", …" } else { "" };
+        writeln!(f, "certificates  {shown}{more}")?;
     }
     let ingest = &settings.ingest;
     for address in &ingest.addresses {
@@ -132,16 +154,29 @@ fn streams(settings: &Settings, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             stream.id
         )?;
     }
-    match more(settings.streams.len()) {
-        "" => Ok(()),
-        _ => writeln!(
-            f,
-            "              and {} more",
-            settings.streams.len() - SHOWN_MAX
-        ),
+    and_more(settings.streams.len(), f)
+}
+
+fn and_more(count: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match count.saturating_sub(SHOWN_MAX) {
+        0 => Ok(()),
+        more => writeln!(f, "              and {more} more"),
     }
 }
 
-fn more(count: usize) -> &'static str {
-    if count > SHOWN_MAX { ", …" } else { "" }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Neighbours are joined.
+    #[test]
+    fn cpu_ranges() {
+        for (cpus, text) in [
+            (&[] as &[_], ""),
+            (&[5], "5"),
+            (&[0, 1, 2, 4, 6, 7], "0-2,4,6-7"),
+        ] {
+            assert_eq!(ranges(cpus), text);
+        }
+    }
 }

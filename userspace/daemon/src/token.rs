@@ -39,9 +39,8 @@ pub fn make() -> anyhow::Result<String> {
 #[must_use]
 pub fn page(token: &str, arguments: &TokenArguments) -> String {
     let stream = arguments.stream.as_str();
-    let hls = hls_line("-re -i INPUT", token, &live_url(arguments, "index.m3u8"));
-    let dash = dash_line("-re -i INPUT", token, &live_url(arguments, "manifest.mpd"));
-    let sha256 = hex(&hash(token));
+    let input = "-re -i INPUT";
+    let playlist = live_url(arguments, "index.m3u8");
     format!(
         "\
 token   {token}
@@ -52,8 +51,11 @@ sha256  {sha256}
 id = \"{stream}\"
 token_sha256 = \"{sha256}\"
 
-# HLS, fragmented MP4 (for MPEG-TS segments leave out the two -hls_segment_type and -hls_fmp4 options):
-{hls}
+# HLS with MPEG-TS segments:
+{ts}
+
+# HLS with fragmented MP4 segments:
+{fmp4}
 
 # DASH, every frame sent as soon as it is encoded:
 {dash}
@@ -61,6 +63,10 @@ token_sha256 = \"{sha256}\"
 # Encoders that can send no header take the token in the path:
 {in_path}
 ",
+        sha256 = hex(&hash(token)),
+        ts = hls_ts_line(input, token, &playlist),
+        fmp4 = hls_fmp4_line(input, token, &playlist),
+        dash = dash_line(input, token, &live_url(arguments, "manifest.mpd")),
         in_path = path_url(arguments, token, "index.m3u8"),
     )
 }
@@ -91,17 +97,33 @@ fn path_url(arguments: &TokenArguments, token: &str, path: &str) -> String {
 const ENCODING: &str = "-c:v libx264 -preset veryfast -tune zerolatency -pix_fmt yuv420p \
     -force_key_frames 'expr:gte(t,n_forced*2)' -c:a aac";
 
-/// What keeps an encoder going: one connection for many objects, and no end when the receiver is
-/// away for a moment.
-const STEADY: &str = "-method PUT -http_persistent 1 -ignore_io_errors 1";
+/// What all HLS lines have. `-headers` reaches every request of this muxer.
+const HLS: &str = "-f hls -hls_time 2 -hls_list_size 6 \
+    -hls_flags delete_segments+independent_segments";
 
-/// An ffmpeg line that sends HLS. `-headers` reaches every request of this muxer.
+/// What keeps an encoder going while the receiver is away for a moment.
+const STEADY: &str = "-method PUT -ignore_io_errors 1";
+
+/// An ffmpeg line that sends HLS with MPEG-TS segments, over one connection.
 #[must_use]
-pub fn hls_line(input: &str, token: &str, url: &str) -> String {
+pub fn hls_ts_line(input: &str, token: &str, url: &str) -> String {
     format!(
         "ffmpeg {input} {ENCODING} \\
-  -f hls -hls_time 2 -hls_list_size 6 -hls_flags delete_segments+independent_segments \\
-  -hls_segment_type fmp4 -hls_fmp4_init_resend 1 \\
+  {HLS} \\
+  {STEADY} -http_persistent 1 \\
+  -headers 'Authorization: Bearer {token}' \\
+  {url}"
+    )
+}
+
+/// An ffmpeg line that sends HLS with fragmented MP4 segments and repeats the init segment, which
+/// a receiver that was away would miss for ever. Not over one connection: there ffmpeg (5.1)
+/// resets the connection in the middle of the first segment and never repeats the init segment.
+#[must_use]
+pub fn hls_fmp4_line(input: &str, token: &str, url: &str) -> String {
+    format!(
+        "ffmpeg {input} {ENCODING} \\
+  {HLS} -hls_segment_type fmp4 -hls_fmp4_init_resend 1 \\
   {STEADY} \\
   -headers 'Authorization: Bearer {token}' \\
   {url}"
@@ -114,7 +136,7 @@ pub fn dash_line(input: &str, token: &str, url: &str) -> String {
     format!(
         "ffmpeg {input} {ENCODING} \\
   -f dash -seg_duration 2 -window_size 6 -extra_window_size 3 -streaming 1 -ldash 1 \\
-  {STEADY} \\
+  {STEADY} -http_persistent 1 \\
   -http_opts 'headers=Authorization\\: Bearer {token}' \\
   {url}"
     )

@@ -1,5 +1,7 @@
 //! The example file has every key, at the code's default.
 
+#![allow(clippy::unwrap_used, reason = "a test's panic is its verdict")]
+
 mod common;
 
 use zonecast_daemon::config::{File, Listener, Stream};

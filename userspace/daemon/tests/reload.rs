@@ -1,5 +1,7 @@
 //! A reload takes over the whole file or nothing of it.
 
+#![allow(clippy::unwrap_used, reason = "a test's panic is its verdict")]
+
 mod common;
 
 use std::cell::RefCell;

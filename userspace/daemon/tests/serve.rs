@@ -1,5 +1,7 @@
 //! The binary as an operator runs it: start, readiness, signals, exit codes.
 
+#![allow(clippy::unwrap_used, reason = "a test's panic is its verdict")]
+
 mod common;
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -35,6 +37,8 @@ tracks_max = 2
 send_buffers = 16
 ";
 
+const TOKEN: &str = "0123456789abcdefghij";
+
 /// A running daemon; killed when the test ends without it having ended.
 struct Daemon {
     child: Child,
@@ -43,9 +47,9 @@ struct Daemon {
 }
 
 impl Daemon {
-    fn start(folder: &TempDir) -> Self {
-        common::write(folder, "news.token", "0123456789abcdefghij");
-        let config = common::write(folder, "zonecast.toml", CONFIG);
+    fn start(folder: &TempDir, text: &str) -> Self {
+        common::write(folder, "news.token", TOKEN);
+        let config = common::write(folder, "zonecast.toml", text);
         let notify = folder.path().join("notify");
         let supervisor = UnixDatagram::bind(&notify).unwrap();
         supervisor
@@ -105,8 +109,40 @@ impl Drop for Daemon {
     }
 }
 
+/// The address of a listener in the `ready` line.
+fn address(ready: &str, name: &str) -> String {
+    let rest = ready.split(&format!("{name}=")).nth(1).unwrap();
+    rest.split_whitespace().next().unwrap().to_owned()
+}
+
+/// An upload that does not end, and a viewer who follows it and has its first bytes.
+fn open_response(ready: &str) -> (TcpStream, TcpStream) {
+    let mut encoder = TcpStream::connect(address(ready, "ingest")).unwrap();
+    write!(
+        encoder,
+        "PUT /live/news/a.ts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\
+         Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
+    )
+    .unwrap();
+    let mut viewer = TcpStream::connect(address(ready, "http")).unwrap();
+    viewer
+        .write_all(b"GET /live/news/a.ts HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    let mut got = Vec::new();
+    while !got.ends_with(b"hello\r\n") {
+        let mut bytes = [0; 1024];
+        let length = viewer.read(&mut bytes).unwrap();
+        assert!(length > 0, "{}", String::from_utf8_lossy(&got));
+        got.extend_from_slice(&bytes[..length]);
+    }
+    (encoder, viewer)
+}
+
 fn get(address: &str, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
+    exchange(TcpStream::connect(address).unwrap(), path)
+}
+
+fn exchange(mut stream: TcpStream, path: &str) -> String {
     write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
@@ -118,9 +154,9 @@ fn get(address: &str, path: &str) -> String {
 #[test]
 fn start_reload_and_stop() {
     let folder = tempfile::tempdir().unwrap();
-    let mut daemon = Daemon::start(&folder);
+    let mut daemon = Daemon::start(&folder, CONFIG);
     let ready = daemon.logged(" ready ");
-    let admin = ready.split("admin=").nth(1).unwrap().trim().to_owned();
+    let admin = address(&ready, "admin");
     assert!(
         ready.contains("http=127.0.0.1:") && ready.contains("ingest=127.0.0.1:"),
         "{ready}"
@@ -158,6 +194,44 @@ fn start_reload_and_stop() {
     assert!(daemon.end().success());
 }
 
+/// Draining is bounded: a response that would never end is cut after `drain_timeout`, meanwhile
+/// `/readyz` says 503, and the exit code is 0.
+#[test]
+fn draining_is_bounded() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut daemon = Daemon::start(&folder, CONFIG);
+    let ready = daemon.logged(" ready ");
+    let (_encoder, mut viewer) = open_response(&ready);
+    let admin = TcpStream::connect(address(&ready, "admin")).unwrap();
+    daemon.signal(Signal::TERM);
+    daemon.logged("draining");
+    let answer = exchange(admin, "/readyz");
+    assert!(answer.contains(" 503 "), "{answer}");
+    let mut rest = Vec::new();
+    let _ = viewer.read_to_end(&mut rest);
+    assert!(
+        !rest.ends_with(b"0\r\n\r\n"),
+        "a cut response must not look complete"
+    );
+    daemon.logged("stopped");
+    assert!(daemon.end().success());
+}
+
+/// A second signal does not wait for what the first one waits for.
+#[test]
+fn a_second_signal_ends_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = CONFIG.replace("drain_timeout = '1s'", "drain_timeout = '1h'");
+    let mut daemon = Daemon::start(&folder, &text);
+    let ready = daemon.logged(" ready ");
+    let _open = open_response(&ready);
+    daemon.signal(Signal::INT);
+    daemon.logged("SIGINT: draining");
+    daemon.signal(Signal::TERM);
+    daemon.logged("SIGTERM again: ending at once");
+    assert_eq!(daemon.end().code(), Some(1));
+}
+
 /// A file with mistakes: they are all logged, and the exit code is 1.
 #[test]
 fn a_bad_file_does_not_start() {
@@ -184,7 +258,7 @@ fn a_bad_file_does_not_start() {
 #[test]
 fn an_address_in_use_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    common::write(&folder, "news.token", "0123456789abcdefghij");
+    common::write(&folder, "news.token", TOKEN);
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let text = CONFIG.replace(

@@ -1,5 +1,7 @@
 //! The ffmpeg lines that `zonecast token` prints work as they are printed: real ffmpeg, a server
-//! that records requests, and the token in every one of them.
+//! that records requests, the token in every one of them, and every upload whole.
+
+#![allow(clippy::unwrap_used, reason = "a test's panic is its verdict")]
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
@@ -7,10 +9,19 @@ use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-use zonecast_daemon::token::{dash_line, hls_line, make};
+use zonecast_daemon::token::{dash_line, hls_fmp4_line, hls_ts_line, make};
 
-/// What one request was: method, path, and its Authorization header.
-type Requests = Arc<Mutex<Vec<(String, String, String)>>>;
+/// What one request was.
+#[derive(Clone, Debug)]
+struct Request {
+    method: String,
+    path: String,
+    authorization: String,
+    /// Its body came to its end.
+    whole: bool,
+}
+
+type Requests = Arc<Mutex<Vec<Request>>>;
 
 /// Reads requests of a connection to their ends and answers each with 201.
 fn serve(stream: TcpStream, requests: &Requests) -> std::io::Result<()> {
@@ -34,8 +45,19 @@ fn serve(stream: TcpStream, requests: &Requests) -> std::io::Result<()> {
                 Some(_) => {}
             }
         }
-        requests.lock().unwrap().push((method, path, authorization));
+        let whole = false;
+        let at = {
+            let mut requests = requests.lock().unwrap();
+            requests.push(Request {
+                method,
+                path,
+                authorization,
+                whole,
+            });
+            requests.len() - 1
+        };
         read_chunks(&mut input)?;
+        requests.lock().unwrap()[at].whole = true;
         answers.write_all(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")?;
     }
 }
@@ -46,7 +68,9 @@ fn read_chunks(input: &mut impl BufRead) -> std::io::Result<()> {
         input.read_line(&mut line)?;
         let size = u64::from_str_radix(line.trim_end(), 16).map_err(std::io::Error::other)?;
         let mut chunk = std::io::Read::take(&mut *input, size + 2);
-        std::io::copy(&mut chunk, &mut std::io::sink())?;
+        if std::io::copy(&mut chunk, &mut std::io::sink())? < size + 2 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
         if size == 0 {
             return Ok(());
         }
@@ -80,11 +104,23 @@ fn run(line: &str, token: &str, requests: &Requests) -> BTreeSet<String> {
     assert!(output.status.success(), "{line}\n{complaints}");
     let requests = requests.lock().unwrap();
     let expected = format!("Bearer {token}");
-    for (method, path, authorization) in requests.iter() {
-        assert!(method == "PUT" || method == "DELETE", "{method} {path}");
-        assert_eq!(*authorization, expected, "{method} {path}\n{complaints}");
+    for request in requests.iter() {
+        let Request {
+            method,
+            authorization,
+            whole,
+            ..
+        } = request;
+        assert!(method == "PUT" || method == "DELETE", "{request:?}");
+        assert!(
+            *authorization == expected && *whole,
+            "{request:?}\n{complaints}"
+        );
     }
-    requests.iter().map(|(_, path, _)| path.clone()).collect()
+    requests
+        .iter()
+        .map(|request| request.path.clone())
+        .collect()
 }
 
 fn has_ffmpeg() -> bool {
@@ -97,20 +133,19 @@ fn has_ffmpeg() -> bool {
     found
 }
 
-/// HLS: init segment, segments and playlist all carry the token.
-#[test]
-fn the_hls_line_works() {
+/// Runs the line that `line` makes for `playlist` and expects `names` to be sent.
+fn sends(line: fn(&str, &str, &str) -> String, playlist: &str, names: &[&str]) {
     if !has_ffmpeg() {
         return;
     }
     let ((address, requests), token) = (record(), make().unwrap());
-    let line = hls_line(
+    let line = line(
         INPUT,
         &token,
-        &format!("http://{address}/live/news/index.m3u8"),
+        &format!("http://{address}/live/news/{playlist}"),
     );
     let paths = run(&line, &token, &requests);
-    for name in ["init.mp4", "index0.m4s", "index1.m4s", "index.m3u8"] {
+    for name in names {
         assert!(
             paths.contains(&format!("/live/news/{name}")),
             "{name} in {paths:?}"
@@ -118,28 +153,38 @@ fn the_hls_line_works() {
     }
 }
 
+/// HLS with MPEG-TS: segments and playlist all carry the token.
+#[test]
+fn the_hls_ts_line_works() {
+    sends(
+        hls_ts_line,
+        "index.m3u8",
+        &["index0.ts", "index1.ts", "index2.ts", "index.m3u8"],
+    );
+}
+
+/// HLS with fragmented MP4: the init segment too, and no segment is cut.
+#[test]
+fn the_hls_fmp4_line_works() {
+    let names = [
+        "init.mp4",
+        "index0.m4s",
+        "index1.m4s",
+        "index2.m4s",
+        "index.m3u8",
+    ];
+    sends(hls_fmp4_line, "index.m3u8", &names);
+}
+
 /// DASH: the muxer that drops `-headers` sends the token with every object of both tracks.
 #[test]
 fn the_dash_line_works() {
-    if !has_ffmpeg() {
-        return;
-    }
-    let ((address, requests), token) = (record(), make().unwrap());
-    let line = dash_line(
-        INPUT,
-        &token,
-        &format!("http://{address}/live/news/manifest.mpd"),
-    );
-    let paths = run(&line, &token, &requests);
-    for name in [
+    let names = [
         "init-stream0.m4s",
         "init-stream1.m4s",
         "chunk-stream0-00001.m4s",
+        "chunk-stream1-00002.m4s",
         "manifest.mpd",
-    ] {
-        assert!(
-            paths.contains(&format!("/live/news/{name}")),
-            "{name} in {paths:?}"
-        );
-    }
+    ];
+    sends(dash_line, "manifest.mpd", &names);
 }

@@ -2,7 +2,7 @@
 //!
 //! [`load`] goes in three steps. serde reads the file into [`File`], whose types refuse what is
 //! no address, time, size or id. Each component then resolves itself into what the data plane
-//! takes, reading the files it names. Last come the checks across components ([`cross`]). Every
+//! takes, reading the files it names. Last come the checks across components (`cross`). Every
 //! complaint names file, line and key. Whoever has [`Settings`] has a configuration that can be
 //! started: only the machine itself (an address in use, memory) can still say no.
 //!
@@ -19,20 +19,15 @@ mod listeners;
 mod memory;
 mod reload;
 mod report;
+mod settings;
 mod streams;
 mod token_hash;
 mod zones;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::Deserialize;
-use zonecast_dataplane::tls::CertificateStore;
-use zonecast_dataplane::{
-    IngestConfig, Limits as DataplaneLimits, ListenAddress, ListenerConfig, MemoryConfig, Reload,
-    StreamConfig,
-};
-use zonecast_numa::zones::{Zone, ZonesSpec};
+use zonecast_numa::zones::ZonesSpec;
 
 pub use address::{Address, written};
 pub use admin::Admin;
@@ -44,6 +39,7 @@ pub use listeners::Listener;
 pub use memory::{Memory, Pages};
 pub use reload::reload;
 pub use report::{ConfigError, Problem, Report};
+pub use settings::{Planned, Settings};
 pub use streams::{Stream, StreamId};
 pub use token_hash::{WrittenHash, hash, hex};
 pub use zones::{ListedZone, Zones};
@@ -97,48 +93,6 @@ impl Default for File {
             limits: Limits::default(),
         }
     }
-}
-
-/// Zones as planned for this machine.
-#[derive(Clone, Debug, Default)]
-pub struct Planned {
-    /// The zones, in the order of their ids.
-    pub zones: Vec<Zone>,
-    /// What is not as one would wish, one line each.
-    pub notes: Vec<String>,
-}
-
-/// A configuration that has passed all checks, with the files it names already read.
-pub struct Settings {
-    /// Where it was read from.
-    pub path: PathBuf,
-    /// As it is written.
-    pub file: File,
-    /// The zones.
-    pub planned: Planned,
-    /// The folder for pinned objects; `None` keeps nothing.
-    pub state_dir: Option<PathBuf>,
-    /// Whether the file itself names that folder.
-    pub state_dir_is_written: bool,
-    /// See [`File::drain_timeout`].
-    pub drain_timeout: Duration,
-    /// Where the admin API listens.
-    pub admin: ListenAddress,
-    /// For the data plane.
-    pub memory: MemoryConfig,
-    /// For the data plane.
-    pub listeners: Vec<ListenerConfig>,
-    /// For the data plane.
-    pub ingest: IngestConfig,
-    /// For the data plane.
-    pub streams: Vec<StreamConfig>,
-    /// For the data plane.
-    pub limits: DataplaneLimits,
-    /// For the data plane, taken out when it starts.
-    pub certificates: Option<CertificateStore>,
-    /// What is allowed but probably not meant.
-    pub warnings: Vec<Problem>,
-    document: Document,
 }
 
 /// Plans the zones that a configuration asks for; the text of the error goes to the operator.
@@ -230,28 +184,4 @@ fn numbered<'a, T>(name: &'a str, all: &'a [T]) -> impl Iterator<Item = (String,
     all.iter()
         .enumerate()
         .map(move |(index, one)| (format!("{name}[{index}]"), one))
-}
-
-impl Settings {
-    /// A complaint about a key of this file, of what only the machine can tell.
-    #[must_use]
-    pub fn problem(&self, key: &str, text: String) -> Problem {
-        let line = self.document.line(key);
-        Problem {
-            file: self.path.clone(),
-            line,
-            key: key.to_owned(),
-            text,
-        }
-    }
-
-    /// The part that a running data plane can take over; leaves no certificates here.
-    pub fn take_reload(&mut self) -> Reload {
-        Reload {
-            streams: self.streams.clone(),
-            open_token: self.ingest.open_token,
-            streams_max: self.ingest.streams_max,
-            certificates: self.certificates.take(),
-        }
-    }
 }

@@ -23,12 +23,13 @@ use std::time::Duration;
 
 use anyhow::Context;
 use zonecast_control::{Admin, AdminConfig, AdminLimits, Late};
-use zonecast_dataplane::{Config, Dataplane};
+use zonecast_dataplane::Dataplane;
 
 use crate::cli::ServeArguments;
 use crate::config::{self, ConfigError, Settings, written};
 use crate::{logging, plan, probe};
 use signals::{Signals, Told};
+use watchdog::Watchdog;
 
 pub use reload::{Reloader, Target};
 pub use systemd::Notifier;
@@ -84,7 +85,7 @@ struct Running {
     notifier: Notifier,
     source: Arc<Late<Dataplane>>,
     admin: Admin,
-    watchdog: watchdog::Watchdog,
+    watchdog: Watchdog,
 }
 
 async fn serve(mut settings: Settings) -> anyhow::Result<ExitCode> {
@@ -103,10 +104,19 @@ async fn serve(mut settings: Settings) -> anyhow::Result<ExitCode> {
         limits: AdminLimits::default(),
     };
     let admin = Admin::start(admin_config, source.clone())?;
-    let dataplane = Arc::new(Dataplane::start(take_config(&mut settings))?);
+    let dataplane = Arc::new(Dataplane::start(settings.take_config())?);
     source.set(dataplane.clone());
-    let watchdog =
-        watchdog::Watchdog::start(source.clone(), settings.limits.loop_stall, notifier.clone())?;
+    let watched = source.clone();
+    let watchdog = Watchdog::start(
+        move || {
+            watched
+                .get()
+                .and_then(|dataplane: Arc<Dataplane>| dataplane.stalled())
+        },
+        settings.limits.loop_stall,
+        notifier.clone(),
+        watchdog::abort,
+    )?;
     for note in dataplane.notes() {
         tracing::info!("{note}");
     }
@@ -121,20 +131,6 @@ async fn serve(mut settings: Settings) -> anyhow::Result<ExitCode> {
     running
         .until_stopped(Reloader::new(settings, dataplane))
         .await
-}
-
-/// What the data plane takes; certificates move there.
-fn take_config(settings: &mut Settings) -> Config {
-    Config {
-        zones: settings.planned.zones.clone(),
-        memory: settings.memory,
-        listeners: settings.listeners.clone(),
-        ingest: settings.ingest.clone(),
-        streams: settings.streams.clone(),
-        limits: settings.limits,
-        certificates: settings.certificates.take(),
-        state_dir: settings.state_dir.clone(),
-    }
 }
 
 impl Running {

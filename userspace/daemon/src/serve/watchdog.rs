@@ -3,14 +3,12 @@
 //! A loop that is stuck holds leases that nobody may take over, and viewers that nobody serves.
 //! So it is reported, and the process aborts, for its supervisor to start it again.
 
-use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context;
-use zonecast_control::Late;
-use zonecast_dataplane::{Dataplane, StalledLoop};
+use zonecast_dataplane::StalledLoop;
 
 use super::systemd::Notifier;
 
@@ -25,18 +23,19 @@ pub(super) struct Watchdog {
 }
 
 impl Watchdog {
-    /// Watches the loops of `source`, which are stalled when silent for `loop_stall`.
+    /// Asks `stalled` several times in `loop_stall`, and calls `end` with what it says.
     pub(super) fn start(
-        source: Arc<Late<Dataplane>>,
+        stalled: impl Fn() -> Option<StalledLoop> + Send + 'static,
         loop_stall: Duration,
         notifier: Notifier,
+        end: impl Fn(StalledLoop) + Send + 'static,
     ) -> anyhow::Result<Self> {
         let every = interval(loop_stall, notifier.watchdog());
         let (stop, stopped) = channel();
         let watch = move || {
             while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
-                match source.get().and_then(|dataplane| dataplane.stalled()) {
-                    Some(stalled) => abort(&stalled),
+                match stalled() {
+                    Some(stalled) => end(stalled),
                     None => notifier.alive(),
                 }
             }
@@ -71,7 +70,8 @@ fn interval(loop_stall: Duration, supervisor: Option<Duration>) -> Duration {
         .max(Duration::from_millis(1))
 }
 
-fn abort(stalled: &StalledLoop) -> ! {
+/// Reports the loop and aborts the process.
+pub(super) fn abort(stalled: StalledLoop) {
     let StalledLoop {
         loop_id,
         zone,
@@ -84,6 +84,27 @@ fn abort(stalled: &StalledLoop) -> ! {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A loop that stalls after some looks is reported, once the looks before have found nothing.
+    #[test]
+    fn a_stalled_loop_is_reported() {
+        let looks = std::sync::atomic::AtomicU32::new(0);
+        let stalled = move || {
+            let look = looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let silent = Duration::from_secs(look.into());
+            (look >= 3).then_some(StalledLoop {
+                loop_id: 1,
+                zone: 0,
+                silent,
+            })
+        };
+        let (reported, report) = channel();
+        let end = move |stalled: StalledLoop| reported.send(stalled.silent).unwrap_or_default();
+        let stall = Duration::from_millis(4);
+        let watchdog = Watchdog::start(stalled, stall, Notifier::default(), end).unwrap();
+        assert_eq!(report.recv(), Ok(Duration::from_secs(3)));
+        drop(watchdog);
+    }
 
     /// The watchdog looks often enough for both limits, and never spins.
     #[test]

@@ -1,5 +1,6 @@
 //! What several tests of the daemon share.
 
+#![allow(clippy::unwrap_used, reason = "a test's panic is its verdict")]
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::path::{Path, PathBuf};
