@@ -53,6 +53,13 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             return;
         };
         peer.state.go(State::Upload);
+        if upload.stream.is_some() && !peer.inbox.is_own() {
+            // Encoders together have half of the buffers at most, viewers the rest.
+            let spare = self.driver.buffers_free() * 2 > self.shared.limits.send_buffers as usize;
+            if let Some(buffer) = self.driver.buffer().filter(|_| spare) {
+                peer.inbox.take_over(buffer);
+            }
+        }
         peer.upload = Some(upload);
         if !is_delete && refused.is_none() {
             self.tell_owner(id, begin);

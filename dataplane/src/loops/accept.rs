@@ -95,10 +95,6 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         let at = self.accepts.listeners[token.0 as usize].listener;
         let listener = &self.shared.listeners[at];
         let role = listener.role;
-        let inbox = match role {
-            Role::Viewer => Some(Inbox::carry()),
-            Role::Encoder => self.driver.buffer().map(Inbox::own),
-        };
         let link = match &listener.acceptor {
             None => Some(Link::Plain),
             Some(acceptor) => Handshake::new(acceptor)
@@ -106,8 +102,8 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
                 .ok()
                 .map(|handshake| Link::Handshake(Some(Box::new(handshake)))),
         };
-        let (Some(inbox), Some(link), true, None) = (inbox, link, listener.enter(), self.draining)
-        else {
+        let link = link.filter(|_| self.draining.is_none() && listener.enter());
+        let Some(link) = link else {
             self.counters.accepts_refused.add(1);
             self.driver.abort(conn, Token(u64::MAX));
             return;
@@ -118,7 +114,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         } else {
             limits.header_timeout
         };
-        let peer = Box::new(Peer::new(conn, at, role, link, inbox));
+        let peer = Box::new(Peer::new(conn, at, role, link, Inbox::carry()));
         let id = self.peers.insert(peer);
         self.set_deadline(id, Some(now + wait));
         self.count_peer(role, true);

@@ -26,7 +26,7 @@ use zonecast_ring::{Lease, LoopReader};
 pub(crate) use mailbox::{Mailbox, Message, Order, Post, Reply};
 
 use crate::counters::LoopCounters;
-use crate::peer::{PeerId, Role, Slab};
+use crate::peer::{PeerId, Role, SCRATCH_BYTES, Slab};
 use crate::shared::Shared;
 use crate::stream::{StreamOwner, Track};
 use accept::Accepts;
@@ -99,7 +99,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             connections: [0; 2],
             completions: Vec::new(),
             viewers_completions: Vec::new(),
-            scratch: Vec::with_capacity(32 << 10),
+            scratch: Vec::with_capacity(SCRATCH_BYTES),
             handshake_out: Vec::new(),
             path_room: PathRoom::default(),
             uploads: 0,

@@ -1,14 +1,18 @@
 //! What a peer has sent and nobody has taken yet.
 //!
 //! A viewer's bytes are few: they are kept in a small vector only while a record or a
-//! request head is partial. An encoder receives into a pool buffer of its own; its records
-//! are opened in place there, and body bytes go from there into the ring, once.
+//! request head is partial. An encoder that may upload receives into a pool buffer of its
+//! own; its records are opened in place there, and body bytes go from there into the ring,
+//! once.
 //!
 //! Layout: `[plain (opened, not taken)] … [start..end (as received, not opened)]`.
 
 use std::ops::Range;
 
 use zonecast_io::{BUFFER_BYTES, Buffer};
+
+/// Room of the memory that is lent for whole requests.
+pub(crate) const SCRATCH_BYTES: usize = 32 << 10;
 
 /// Where the bytes lie.
 #[derive(Debug)]
@@ -31,23 +35,24 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    /// For a viewer.
+    /// For a connection that has not been authorised to upload.
     pub(crate) fn carry() -> Self {
-        Self::of(Store::Carry(Vec::new()))
-    }
-
-    /// For an encoder.
-    pub(crate) fn own(buffer: Buffer) -> Self {
-        Self::of(Store::Own(Some(buffer)))
-    }
-
-    fn of(store: Store) -> Self {
         Self {
-            store,
+            store: Store::Carry(Vec::new()),
             plain: 0..0,
             start: 0,
             end: 0,
         }
+    }
+
+    /// From now on bytes are received into `buffer`, and records opened in place there.
+    pub(crate) fn take_over(&mut self, mut buffer: Buffer) {
+        self.compact();
+        let Store::Carry(carry) = &self.store else {
+            return;
+        };
+        buffer[..carry.len()].copy_from_slice(carry);
+        self.store = Store::Own(Some(buffer));
     }
 
     /// Whether bytes are received into a buffer of its own.
@@ -73,6 +78,9 @@ impl Inbox {
     /// Takes `scratch` back; what is left of it moves into memory of the viewer's own.
     pub(crate) fn give_back(&mut self, scratch: &mut Vec<u8>) {
         self.compact();
+        if self.is_own() && scratch.capacity() == 0 {
+            *scratch = Vec::with_capacity(SCRATCH_BYTES);
+        }
         if let Store::Carry(own) = &mut self.store {
             if scratch.capacity() == 0 {
                 std::mem::swap(own, scratch);
@@ -84,12 +92,15 @@ impl Inbox {
         }
     }
 
-    /// Appends what a viewer has sent.
+    /// Appends what came in a buffer of the driver's.
     pub(crate) fn append(&mut self, bytes: &[u8]) {
-        if let Store::Carry(carry) = &mut self.store {
-            carry.extend_from_slice(bytes);
-            self.end += bytes.len();
+        let end = self.end;
+        match &mut self.store {
+            Store::Carry(carry) => carry.extend_from_slice(bytes),
+            Store::Own(Some(buffer)) => buffer[end..end + bytes.len()].copy_from_slice(bytes),
+            Store::Own(None) => return,
         }
+        self.end += bytes.len();
     }
 
     /// Puts back what a handshake has left over: the inbox is empty.

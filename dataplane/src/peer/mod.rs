@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 use zonecast_io::{Conn, OpId, Time};
 
 pub(crate) use exchange::Step;
-pub(crate) use inbox::Inbox;
+pub(crate) use inbox::{Inbox, SCRATCH_BYTES};
 pub(crate) use link::{Link, Plaintext};
 pub(crate) use slab::{PeerId, Slab};
 pub(crate) use state::State;

@@ -37,8 +37,7 @@ pub(crate) const TRANSITIONS: &[(State, State, &str)] = &[
         "the segment, or the range of it, is not there yet",
     ),
     (Request, Response, "answered: an object, or an error"),
-    (Request, Upload, "PUT or POST from an encoder"),
-    (Request, Commit, "DELETE from an encoder"),
+    (Request, Upload, "PUT, POST or DELETE from an encoder"),
     (Request, Draining, "idle for too long, or we are draining"),
     (Request, Closing, "the peer left"),
     (
