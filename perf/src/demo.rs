@@ -119,29 +119,32 @@ async fn perform(options: &Options, folder: &Path, mut interrupts: Interrupts) -
     };
     let ended = run::run(&mut stage, &mut interrupts, options.seconds, shown).await;
     show("stopping: encoders first, then viewers at the end of their playlists, then the daemon");
-    let tally = stage.tally();
+    let (tally, ledger) = stage.records();
     let evidence = ending::end(stage, ended).await;
-    let mut log = String::new();
-    for finding in tally.findings() {
-        log.push_str(&format!("{finding}\n"));
+    let findings: Vec<String> = tally
+        .findings()
+        .iter()
+        .map(|found| format!("{found}\n"))
+        .collect();
+    for (name, text) in [
+        ("findings.log", findings.concat()),
+        ("uploads.log", ledger.describe()),
+    ] {
+        std::fs::write(folder.join(name), text).with_context(|| format!("cannot write {name}"))?;
     }
-    std::fs::write(folder.join("findings.log"), log).context("cannot write findings.log")?;
-    Ok(conclude(&evidence, folder, tally.findings().len()))
+    Ok(conclude(&evidence, folder))
 }
 
-fn conclude(evidence: &Evidence, folder: &Path, findings: usize) -> bool {
+fn conclude(evidence: &Evidence, folder: &Path) -> bool {
     let (passed, line) = evidence.line();
     if !passed {
         for reason in evidence.reasons() {
             show(&format!("  because {reason}"));
         }
-        if findings > 0 {
-            show(&format!(
-                "  each in {}",
-                folder.join("findings.log").display()
-            ));
-        }
-        show(&format!("  logs in {}", folder.display()));
+        let folder = folder.display();
+        show(&format!(
+            "  {folder}: findings.log, uploads.log (the tee), daemon.log, ffmpeg-*.log"
+        ));
     }
     show(&line);
     passed

@@ -192,6 +192,24 @@ impl Ledger {
         self.lock().objects.keys().cloned().collect()
     }
 
+    /// All that is kept, a line an upload in the order in which they began, with times
+    /// since the first: for logs.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let inner = self.lock();
+        let mut uploads: Vec<(&Arc<str>, &Version)> = inner
+            .objects
+            .iter()
+            .flat_map(|(key, object)| object.versions().map(move |version| (key, version)))
+            .collect();
+        uploads.sort_by_key(|(_, version)| version.generation);
+        let Some(origin) = uploads.first().map(|(_, version)| version.started) else {
+            return String::new();
+        };
+        let line = |(key, version): (&Arc<str>, &Version)| version.describe(key, origin);
+        uploads.into_iter().map(line).collect()
+    }
+
     /// The counts.
     #[must_use]
     pub fn totals(&self) -> Totals {

@@ -91,8 +91,9 @@ impl Stage {
         })
     }
 
-    pub(super) fn tally(&self) -> Arc<Tally> {
-        self.tally.clone()
+    /// What outlasts the stage, for the logs.
+    pub(super) fn records(&self) -> (Arc<Tally>, Arc<Ledger>) {
+        (self.tally.clone(), self.ledger.clone())
     }
 
     /// Zones that must carry bytes.

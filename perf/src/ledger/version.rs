@@ -76,6 +76,31 @@ impl Version {
         }
     }
 
+    /// One line of a log.
+    pub(super) fn describe(&self, key: &str, origin: Instant) -> String {
+        let since = |at: Instant| at.saturating_duration_since(origin).as_secs_f64();
+        let state = match &self.state {
+            State::Open => "open".to_owned(),
+            State::Aborted { at } => format!("cut off at {:.3}", since(*at)),
+            State::Complete {
+                at, sha256, length, ..
+            } => {
+                format!(
+                    "to {:.3}, {length} bytes, {}",
+                    since(*at),
+                    hex(&sha256[..8])
+                )
+            }
+        };
+        let answer = match self.answer {
+            Answer::Pending => "no answer".to_owned(),
+            Answer::Status(status, at) => format!("{status} at {:.3}", since(at)),
+            Answer::Lost(at) => format!("lost at {:.3}", since(at)),
+        };
+        let (generation, started) = (self.generation, since(self.started));
+        format!("{generation:>6}  {started:9.3}  {key}: {state}; {answer}\n")
+    }
+
     fn has(&self, wanted_sha256: &Digest, wanted_length: u64) -> bool {
         match &self.state {
             State::Complete { sha256, length, .. } => {

@@ -9,11 +9,17 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use zonecast_perf::ledger::hex;
 use zonecast_perf::wire::{Body, RequestHead, request_head};
 
 use super::{Answer, Origin, Role};
+
+/// An upload is answered once its encoder has been quiet for so long, or has finished.
+/// ffmpeg sends several objects in one go, reads no answer and closes: an answer that
+/// arrives before its close turns that into a reset, and what it still had to send is lost.
+const QUIET: Duration = Duration::from_millis(100);
 
 static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
 
@@ -53,6 +59,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut input = Vec::new();
+    let mut held = Vec::new();
     for turn in 0.. {
         let (head, text) = loop {
             match request_head(&input).map_err(io::Error::other)? {
@@ -61,8 +68,19 @@ where
                     input.drain(..bytes);
                     break (head, text);
                 }
-                None if stream.read_buf(&mut input).await? == 0 => return Ok(()),
-                None => {}
+                None => match timeout(QUIET, stream.read_buf(&mut input)).await {
+                    Ok(read) => {
+                        if read? == 0 {
+                            stream.write_all(&held).await?;
+                            return stream.shutdown().await;
+                        }
+                    }
+                    Err(_) => {
+                        stream.write_all(&held).await?;
+                        stream.flush().await?;
+                        held.clear();
+                    }
+                },
             }
         };
         let body = body(&mut stream, &mut input, &head).await?;
@@ -79,7 +97,7 @@ where
                     "Content-Length: 0\r\n"
                 };
                 let answer = format!("HTTP/1.1 {status} X\r\n{length}\r\n");
-                stream.write_all(answer.as_bytes()).await?;
+                held.extend_from_slice(answer.as_bytes());
             }
             (Role::Viewers, "GET") => {
                 let answer = origin.get(&head.target).await;
@@ -108,6 +126,7 @@ where
         }
         stream.flush().await?;
         if head.close {
+            stream.write_all(&held).await?;
             return stream.shutdown().await;
         }
     }
