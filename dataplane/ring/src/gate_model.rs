@@ -7,9 +7,9 @@
 //! gate wrong is run too, and must be caught, or the model would prove nothing.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use loom::cell::UnsafeCell;
+use loom::sync::Arc;
 use loom::thread;
 
 use crate::error::Lapped;

@@ -6,8 +6,6 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::time::SystemTime;
 
 use zonecast_numa::Block;
 
@@ -18,7 +16,7 @@ use crate::gate;
 use crate::layout::{self, ControlLayout, RingConfig};
 use crate::reader::RingReader;
 use crate::room::Room;
-use crate::shared::{ChunkRef, Shared};
+use crate::shared::{ChunkRef, Shared, next_generation};
 use crate::state::{Phase, State, Written};
 use crate::stats::RingStats;
 use crate::sync::{Ordering, fence};
@@ -248,15 +246,4 @@ impl fmt::Debug for Ring {
             .field("stats", &self.stats())
             .finish_non_exhaustive()
     }
-}
-
-/// A number that no other ring of this process has, nor, by the clock, one before it.
-fn next_generation() -> u64 {
-    static LAST: AtomicU64 = AtomicU64::new(0);
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| since.as_nanos() as u64);
-    let after = |last: u64| Some(now.max(last + 1));
-    let last = LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, after);
-    now.max(last.expect("always a next one") + 1)
 }

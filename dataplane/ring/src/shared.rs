@@ -1,6 +1,9 @@
 //! What a ring's owner, writers and readers have in common. It, and with it the memory,
 //! goes when the last of them does.
 
+use std::sync::atomic::AtomicU64;
+use std::time::SystemTime;
+
 use crate::control::{Control, Slot};
 use crate::data::Data;
 use crate::error::Lapped;
@@ -105,4 +108,15 @@ impl Shared {
             && trailer.length == length
             && crc32c::crc32c(bytes(CHUNK_HEADER_BYTES, length)) == trailer.checksum
     }
+}
+
+/// A number that no other ring of this process has, nor, by the clock, one before it.
+pub(crate) fn next_generation() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_nanos() as u64);
+    let after = |last: u64| Some(now.max(last + 1));
+    let last = LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, after);
+    now.max(last.expect("always a next one") + 1)
 }

@@ -9,11 +9,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use zonecast_numa::LoopId;
 use zonecast_ring::{ChunkRef, ChunkWriter, Lapped, Ring, RingConfig, RingReader};
 
 const CHUNKS: u64 = if cfg!(miri) { 50 } else { 20_000 };
+/// When the ring still refuses after this, something was never given back.
+const STALL: Duration = Duration::from_secs(120);
 const PAYLOAD_MAX: usize = 900;
 
 /// What a chunk holds: its sequence, over and over, so that a byte of another one shows.
@@ -101,6 +104,7 @@ fn own(
 ) {
     let mut revoked = Vec::new();
     let mut opened = 0;
+    let started = Instant::now();
     while opened < CHUNKS {
         match ring.allocate(PAYLOAD_MAX as u32, &mut revoked) {
             Ok(writer) => {
@@ -114,7 +118,10 @@ fn own(
                 let to = &out[usize::from(opened % 2 == 0)];
                 to.send(writer).expect("the loops run until the end");
             }
-            Err(_) => thread::yield_now(),
+            Err(refused) => {
+                assert!(started.elapsed() < STALL, "{refused} for good");
+                thread::yield_now();
+            }
         }
         for writer in back.try_iter() {
             if writer.chunk().sequence.is_multiple_of(15) {
