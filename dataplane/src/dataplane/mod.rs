@@ -237,7 +237,7 @@ impl Dataplane {
     /// tried again shortly.
     fn tell(&self, id: LoopId, message: impl Fn() -> Message) {
         for _ in 0..1000 {
-            if self.boxes[usize::from(id.0)].put(message()).is_ok() {
+            if self.boxes[usize::from(id.0)].put(message()).is_none() {
                 return;
             }
             std::thread::sleep(Duration::from_millis(1));

@@ -9,7 +9,7 @@ use zonecast_ring::Lease;
 use super::target::{Framing, Target, Upload};
 use crate::counters::IngestError;
 use crate::delivery::{Asked, Response};
-use crate::loops::{Loop, Reply};
+use crate::loops::{Loop, Order, Reply};
 use crate::peer::{PeerId, State};
 use crate::stream::{Stream, UploadId};
 
@@ -51,6 +51,10 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             }
             (None, Some(order)) => {
                 self.tell_owner(id, order);
+                // From here on it is the owner's: whether the encoder stays is no matter.
+                if let Some(upload) = self.peers.get_mut(id).and_then(|p| p.upload.as_mut()) {
+                    upload.begun = false;
+                }
                 self.go(id, State::Commit);
                 self.set_deadline(id, None);
             }
@@ -79,7 +83,11 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             // The encoder is gone; a chunk that was granted is dropped, which its owner sees.
             return;
         };
+        let state = self.peers.get(id).map(|peer| peer.state);
         match reply {
+            // Asked for ahead of need, and the body has ended without it: as above.
+            Reply::Granted { .. } | Reply::Refused { .. } if state != Some(State::Upload) => {}
+            Reply::Done { .. } if state != Some(State::Commit) => {}
             Reply::Granted { writer } => self.granted(id, writer),
             Reply::Refused { error } => {
                 let status = match error {
@@ -98,7 +106,11 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         let Some(upload) = self.peers.get_mut(id).and_then(|p| p.upload.as_mut()) else {
             return;
         };
-        upload.grant(writer);
+        let mut filled = None;
+        upload.grant(writer, |writer| filled = Some(writer));
+        if let Some(writer) = filled {
+            self.tell_owner(id, Order::Filled { writer });
+        }
         self.commit_written(id);
         self.advance(id);
     }

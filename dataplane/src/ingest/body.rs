@@ -68,6 +68,11 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             self.say_continue(id);
         }
         self.touch(id);
+        if refused.is_some() {
+            // Whoever may not upload does not keep the connection by sending a byte at times.
+            let until = self.driver.now() + self.request_timeout(id);
+            self.set_deadline(id, Some(until));
+        }
     }
 
     /// Tells an encoder that asked to go on.
@@ -160,6 +165,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
                 self.counters.ingest_bytes.add(n as u64);
                 self.touch(id);
                 self.commit_written(id);
+                self.want_first_chunk(id);
             }
             Taken::TooLarge => {
                 self.refuse_upload(id, IngestError::TooLarge, Status::ContentTooLarge);
@@ -192,6 +198,14 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             self.post.notice(stream);
         }
         if wants {
+            self.want_chunk(id);
+        }
+    }
+
+    /// Once it is known to be a segment, it opens: viewers may be waiting for it.
+    fn want_first_chunk(&mut self, id: PeerId) {
+        let upload = self.peers.get(id).and_then(|p| p.upload.as_ref());
+        if upload.is_some_and(|u| u.has_first_bytes()) {
             self.want_chunk(id);
         }
     }
@@ -235,6 +249,10 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
 
     /// The encoder is alive.
     fn touch(&mut self, id: PeerId) {
+        let upload = self.peers.get(id).and_then(|p| p.upload.as_ref());
+        if upload.is_some_and(|u| matches!(u.target, Target::Discard(_))) {
+            return;
+        }
         let until: Time = self.driver.now() + self.shared.ingest_idle;
         self.set_deadline(id, Some(until));
     }
@@ -269,6 +287,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             return;
         };
         if !std::mem::take(&mut upload.begun) {
+            upload.id = None;
             return;
         }
         let writers = upload.writers();
@@ -388,8 +407,8 @@ impl Upload {
         !self.first.is_empty()
     }
 
-    /// A chunk is granted.
-    pub(super) fn grant(&mut self, chunk: ChunkWriter) {
+    /// A chunk is granted; if what was waiting for it fills it, it is given to `full`.
+    pub(super) fn grant(&mut self, chunk: ChunkWriter, full: impl FnMut(ChunkWriter)) {
         self.wants = false;
         let Target::Ring {
             writer,
@@ -405,6 +424,6 @@ impl Upload {
             Some(_) => *next = Some(chunk),
         }
         let first = std::mem::take(&mut self.first);
-        self.write(&first, drop);
+        self.write(&first, full);
     }
 }

@@ -6,7 +6,7 @@ use zonecast_io::{Conn, Driver, ListenerId, OpId, Time, Token};
 use zonecast_ring::Lease;
 
 use super::Loop;
-use crate::peer::{Inbox, Link, Peer, Role};
+use crate::peer::{Inbox, Link, Peer};
 use crate::tls::Handshake;
 
 /// How long an accept that ended (a full descriptor table, mostly) is left alone.

@@ -103,11 +103,11 @@ impl Mailbox {
         self.look_at_all.swap(false, Ordering::SeqCst)
     }
 
-    /// Puts a message in, or gives it back where there is no room.
-    pub(crate) fn put(&self, message: Message) -> Result<(), Message> {
-        self.messages.push(message)?;
+    /// Puts a message in; gives it back where there is no room.
+    pub(crate) fn put(&self, message: Message) -> Option<Message> {
+        let back = self.messages.push(message).err();
         self.waker.wake();
-        Ok(())
+        back
     }
 
     fn notice(&self, stream: &Arc<Stream>) {
@@ -139,7 +139,7 @@ impl Post {
     /// Sends `message`, now or on a later turn, after all that was sent before it.
     pub(crate) fn send(&mut self, to: LoopId, message: Message) {
         if self.waiting.is_empty() {
-            if let Err(message) = self.boxes[usize::from(to.0)].put(message) {
+            if let Some(message) = self.boxes[usize::from(to.0)].put(message) {
                 self.waiting.push_back((to, message));
             }
         } else {
@@ -150,7 +150,7 @@ impl Post {
     /// Sends what found no room before; true when nothing is left.
     pub(crate) fn flush(&mut self) -> bool {
         while let Some((to, message)) = self.waiting.pop_front() {
-            if let Err(message) = self.boxes[usize::from(to.0)].put(message) {
+            if let Some(message) = self.boxes[usize::from(to.0)].put(message) {
                 self.waiting.push_front((to, message));
                 return false;
             }

@@ -1,5 +1,6 @@
 //! Messages to this loop, and the streams that it owns.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use zonecast_io::Driver;
@@ -45,25 +46,21 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
     fn order(&mut self, upload: UploadId, stream: &Arc<Stream>, order: Order) {
         let now = self.driver.now();
         if stream.is_closed() {
-            let refused = Message::ToUpload {
-                upload,
-                reply: match order {
-                    Order::Want { .. } => Reply::Refused {
-                        error: IngestError::UnknownStream,
-                    },
-                    _ => Reply::Done { status: 503 },
+            let reply = match order {
+                Order::Want { .. } | Order::Begin { .. } | Order::Filled { .. } => Reply::Refused {
+                    error: IngestError::UnknownStream,
                 },
+                Order::Finish { .. } | Order::Pin { .. } | Order::Delete { .. } => {
+                    Reply::Done { status: 503 }
+                }
+                Order::Abort { .. } => return,
             };
+            let refused = Message::ToUpload { upload, reply };
             return self.post.send(upload.reader, refused);
         }
         let key = key(stream);
-        if !self.owned.contains_key(&key) {
-            self.owned
-                .insert(key, StreamOwner::new(stream.clone(), now));
-        }
-        let Some(owner) = self.owned.get_mut(&key) else {
-            return;
-        };
+        let owner = self.owned.entry(key);
+        let owner = owner.or_insert_with(|| StreamOwner::new(stream.clone(), now));
         let zone = usize::from(self.zone.0);
         let mut ctx = OwnerContext {
             now,
@@ -102,7 +99,10 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
                 self.shared.registry.remove(&stream);
             }
         }
-        self.readers.retain(|_, reader| !reader.is_closed());
+        // A reader whose leases are with the driver still has its row in the ring: another one
+        // cannot be made for whoever looks at an object of that ring meanwhile.
+        self.readers
+            .retain(|_, reader| !reader.is_closed() || Rc::strong_count(reader) > 1);
     }
 
     fn close_stream(&mut self, stream: &Arc<Stream>) {

@@ -71,16 +71,19 @@ impl Inbox {
         if let Store::Carry(own) = &mut self.store
             && own.is_empty()
         {
-            std::mem::swap(own, scratch);
+            *own = std::mem::take(scratch);
         }
     }
 
     /// Takes `scratch` back; what is left of it moves into memory of the viewer's own.
     pub(crate) fn give_back(&mut self, scratch: &mut Vec<u8>) {
-        self.compact();
         if self.is_own() && scratch.capacity() == 0 {
             *scratch = Vec::with_capacity(SCRATCH_BYTES);
         }
+        if self.is_away() {
+            return;
+        }
+        self.compact();
         if let Store::Carry(own) = &mut self.store {
             if scratch.capacity() == 0 {
                 std::mem::swap(own, scratch);

@@ -23,6 +23,8 @@ pub(crate) struct Stream {
     /// Made by a PUT, not by the configuration.
     pub(crate) by_encoder: bool,
     pub(crate) epoch: u64,
+    /// Of all streams: a stream that comes back does not use a tag again.
+    generations: Arc<AtomicU64>,
     pub(crate) settings: ArcSwap<StreamConfig>,
     pub(crate) index: ArcSwap<Index>,
     pub(crate) tracks: ArcSwap<Vec<Arc<Track>>>,
@@ -54,7 +56,7 @@ impl Stream {
         zone: ZoneId,
         owner: LoopId,
         loops: usize,
-        epoch: u64,
+        (epoch, generations): (u64, Arc<AtomicU64>),
     ) -> Self {
         Self {
             id: settings.id.as_str().into(),
@@ -62,6 +64,7 @@ impl Stream {
             owner,
             by_encoder,
             epoch,
+            generations,
             settings: ArcSwap::from_pointee(settings),
             index: ArcSwap::default(),
             tracks: ArcSwap::default(),
@@ -77,8 +80,8 @@ impl Stream {
     /// Publishes what an earlier run saved, before anybody sees the stream.
     pub(crate) fn take_over(&self, pinned: Vec<(Arc<str>, Kind, Arc<[u8]>)>) {
         let mut index = Index::default();
-        for (generation, (path, kind, body)) in pinned.into_iter().enumerate() {
-            let generation = generation as u64 + 1;
+        for (path, kind, body) in pinned {
+            let generation = self.next_generation();
             let entry = Pinned {
                 kind,
                 generation,
@@ -88,6 +91,11 @@ impl Stream {
             index.put(&path, Entry::Pinned(Arc::new(entry)));
         }
         self.index.store(Arc::new(index));
+    }
+
+    /// The number of a new generation of one of its objects.
+    pub(crate) fn next_generation(&self) -> u64 {
+        self.generations.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Closes it for good.

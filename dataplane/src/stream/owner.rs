@@ -44,7 +44,6 @@ pub(crate) struct StreamOwner {
     changed: bool,
     /// Nothing of the index changed, but what viewers wait for did.
     stirred: bool,
-    generation: u64,
     /// Tracks whose init segment is pinned.
     inits: HashSet<String>,
     /// Deleted names that are still readable, and until when.
@@ -62,14 +61,12 @@ impl StreamOwner {
             index: Index::default(),
             changed: false,
             stirred: false,
-            generation: 0,
             inits: HashSet::new(),
             deletions: Vec::new(),
             active: now,
         };
         owner.index = Index::clone(&owner.stream.index.load());
         for (path, pinned) in owner.index.pinned() {
-            owner.generation = owner.generation.max(pinned.generation);
             if pinned.is_init() {
                 owner.inits.insert(owner.stream.track_of(path));
             }
@@ -132,9 +129,8 @@ impl StreamOwner {
         let object = match &upload.object {
             Some(object) => object.clone(),
             None => {
-                self.generation += 1;
                 let (path, kind) = (upload.path.clone(), upload.kind);
-                Arc::new(track.open(path, kind, self.generation))
+                Arc::new(track.open(path, kind, self.stream.next_generation()))
             }
         };
         let (index, changed) = (&mut self.index, &mut self.changed);
@@ -226,12 +222,11 @@ impl StreamOwner {
         if let Some(saver) = ctx.saver {
             saver.save(&self.stream.id, &upload.path, upload.kind, &body);
         }
-        self.generation += 1;
         self.deletions.retain(|(_, path, _)| *path != upload.path);
         let max_age_ms = self.interval_ms() / 2;
         let pinned = Pinned {
             kind: upload.kind,
-            generation: self.generation,
+            generation: self.stream.next_generation(),
             body,
             max_age_ms,
         };

@@ -74,6 +74,8 @@ pub(crate) struct Registry {
 
 struct Inner {
     config: RegistryConfig,
+    /// Of objects, in all streams.
+    generations: Arc<AtomicU64>,
     saved: Saved,
 }
 
@@ -81,7 +83,11 @@ impl Registry {
     pub(crate) fn new(config: RegistryConfig, streams: &[StreamConfig], saved: Saved) -> Self {
         let registry = Self {
             streams: ArcSwap::default(),
-            inner: Mutex::new(Inner { config, saved }),
+            inner: Mutex::new(Inner {
+                config,
+                generations: Arc::default(),
+                saved,
+            }),
             strangers: AtomicU64::new(0),
         };
         let inner = registry.lock();
@@ -208,7 +214,8 @@ impl Inner {
         let zone = self.config.loops[usize::from(owner.0)];
         let loops = self.config.loops.len();
         let pinned = self.saved.of(&settings.id);
-        let stream = Stream::new(settings, by_encoder, zone, owner, loops, self.config.epoch);
+        let tags = (self.config.epoch, self.generations.clone());
+        let stream = Stream::new(settings, by_encoder, zone, owner, loops, tags);
         stream.take_over(pinned);
         let stream = Arc::new(stream);
         streams.insert(stream.id.clone(), stream.clone());

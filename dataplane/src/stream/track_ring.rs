@@ -10,6 +10,9 @@ use zonecast_ring::{ChunkRef, ChunkWriter, NoRoom, Ring};
 
 use super::{Object, ObjectState, Track};
 
+/// A ring has room for so many chunks at least: a larger object is put into several.
+const CHUNKS_MIN: u32 = 4;
+
 /// A track as its owner holds it.
 pub(crate) struct TrackRing {
     pub(crate) shared: Arc<Track>,
@@ -59,6 +62,7 @@ impl TrackRing {
         mut evicted: impl FnMut(&Arc<Object>),
     ) -> Result<ChunkWriter, NoRoom> {
         self.revoked.clear();
+        let payload_max = payload_max.min(self.ring.payload_max() / CHUNKS_MIN);
         let result = self.ring.allocate(payload_max, &mut self.revoked);
         for chunk in std::mem::take(&mut self.revoked) {
             if let Some(lost) = self.forget(chunk) {
@@ -134,8 +138,8 @@ impl TrackRing {
     fn publish_figures(&self) {
         let stats = self.ring.stats();
         let values = [
-            u64::from(stats.bytes_total),
-            u64::from(stats.bytes_live),
+            stats.bytes_total,
+            stats.bytes_live,
             u64::from(stats.chunks_live),
             stats.stepped_over,
             stats.refused,
