@@ -21,7 +21,8 @@ use crate::tls::{Session, TlsError};
 /// sends cost more per byte on loopback, smaller ones more system calls.
 const SEND_RECORDS_MAX: usize = 3;
 const _: () = assert!(
-    (SEND_RECORDS_MAX + 1) * Session::OVERHEAD_MAX + SEND_RECORDS_MAX * Session::PLAINTEXT_MAX
+    (SEND_RECORDS_MAX + 1) * Session::OVERHEAD_MAX
+        + SEND_RECORDS_MAX * Session::PLAINTEXT_MAX
         + LAST_CHUNK.len()
         <= BUFFER_BYTES
 );
@@ -36,6 +37,8 @@ enum Made {
     NoBuffer,
     /// The object has nothing new yet.
     NotYet,
+    /// There is nothing more: the end of the connection ends the body.
+    Ended,
     /// It cannot go on.
     Failed(Status),
 }
@@ -61,10 +64,22 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         };
         peer.response = Some(response);
         match made {
-            Made::Send(buffer) => self.send(id, Outgoing::Buffer(buffer), more),
-            Made::FromRing(piece) => self.send_from_ring(id, piece),
-            Made::NoBuffer => self.starve(id),
-            Made::NotYet => {}
+            Made::Send(buffer) => {
+                self.measure(id);
+                self.send(id, Outgoing::Buffer(buffer), more);
+            }
+            Made::FromRing(piece) => {
+                self.measure(id);
+                self.send_from_ring(id, piece);
+            }
+            Made::NoBuffer => {
+                self.rest(id);
+                self.starve(id);
+            }
+            Made::NotYet => self.rest(id),
+            Made::Ended => self.response_done(id),
+            // Sealing failed, as it would again.
+            Made::Failed(Status::InternalServerError) => self.cut(id),
             Made::Failed(status) if !head_sent => {
                 if status == Status::Gone {
                     self.counters.viewers_lapped.add(1);
@@ -82,12 +97,13 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
 
     fn make(&mut self, id: PeerId, response: &mut Response) -> Made {
         if response.head_sent && self.goes_from_ring(id, response) {
-            return self.make_from_ring(response);
+            return self.make_from_ring(id, response);
         }
         let Some(mut buffer) = self.driver.buffer() else {
             return Made::NoBuffer;
         };
         match self.fill(id, response, &mut buffer) {
+            Ok(0) if response.ended => Made::Ended,
             Ok(0) => Made::NotYet,
             Ok(filled) => {
                 buffer.set(0, filled);
@@ -114,16 +130,20 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         let mut head = &head_room[..head_len];
         let (mut filled, mut payload) = (0, 0);
         let only_head = self.goes_from_ring(id, response) || response.head_only;
-        let framing =
-            if response.is_chunked() { SIZE_LINE_BYTES_MAX + CHUNK_END.len() } else { 0 };
+        let framing = if response.is_chunked() {
+            SIZE_LINE_BYTES_MAX + CHUNK_END.len()
+        } else {
+            0
+        };
         let mut records = 0;
         while !only_head && records < SEND_RECORDS_MAX {
             let most = Session::PLAINTEXT_MAX - head.len() - framing;
             match self.next_piece(&response.body, &mut response.at, most) {
                 Next::Bytes(piece) => {
                     response.at.take(piece.len());
-                    payload += head.len() + piece.len();
-                    filled += self.put_piece(id, response, head, &piece, &mut buffer[filled..])?;
+                    let out = &mut buffer[filled..];
+                    let (bytes, put) = self.put_piece(id, response, head, &piece, out)?;
+                    (payload, filled) = (payload + bytes, filled + put);
                     head = &[];
                     records += 1;
                 }
@@ -158,7 +178,8 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         Ok(filled)
     }
 
-    /// Puts one piece of the body into `out`, with what frames it.
+    /// Puts one piece of the body into `out`, with what frames it; returns how many bytes
+    /// that is, and how many of `out` they take.
     fn put_piece(
         &mut self,
         id: PeerId,
@@ -166,14 +187,16 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         head: &[u8],
         piece: &[u8],
         out: &mut [u8],
-    ) -> Result<usize, Status> {
-        if response.is_chunked() {
-            let mut room = [0; SIZE_LINE_BYTES_MAX];
-            let size = encode_size(piece.len() as u64, &mut room);
-            self.put(id, &[head, size, piece, CHUNK_END], out)
+    ) -> Result<(usize, usize), Status> {
+        let mut room = [0; SIZE_LINE_BYTES_MAX];
+        let (size, end): (&[u8], &[u8]) = if response.is_chunked() {
+            (encode_size(piece.len() as u64, &mut room), CHUNK_END)
         } else {
-            self.put(id, &[head, piece], out)
-        }
+            (&[], &[])
+        };
+        let pieces = [head, size, piece, end];
+        let bytes = pieces.iter().map(|piece| piece.len()).sum();
+        Ok((bytes, self.put(id, &pieces, out)?))
     }
 
     /// Puts `pieces` into `out` the way the connection wants them.
@@ -199,6 +222,13 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         }
         self.start_waiting(id, &stream);
         true
+    }
+
+    /// The peer has all there is: that nothing is sent now is not its fault.
+    fn rest(&mut self, id: PeerId) {
+        if let Some(response) = self.peers.get_mut(id).and_then(|p| p.response.as_mut()) {
+            response.rate_since = None;
+        }
     }
 
     /// The peer waits for a send buffer.
@@ -237,12 +267,13 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         plain && matches!(response.body, Body::Object(_)) && response.at.left.is_some()
     }
 
-    fn make_from_ring(&mut self, response: &mut Response) -> Made {
-        match self.next_piece(
-            &response.body,
-            &mut response.at,
-            super::from_ring::SEND_BYTES_MAX,
-        ) {
+    fn make_from_ring(&mut self, id: PeerId, response: &mut Response) -> Made {
+        let most = super::from_ring::SEND_BYTES_MAX;
+        let mut next = self.next_piece(&response.body, &mut response.at, most);
+        if matches!(next, Next::NotYet) && self.starts_waiting(id, response) {
+            next = self.next_piece(&response.body, &mut response.at, most);
+        }
+        match next {
             Next::Bytes(piece) => {
                 response.at.take(piece.len());
                 response.ended = response.at.left == Some(0);

@@ -34,11 +34,12 @@ pub(crate) enum Verdict {
 impl<D: Driver<Hold = Lease>> Loop<D> {
     /// A request may come: the previous one, or the handshake, is over.
     pub(crate) fn begin_request(&mut self, id: PeerId) {
-        let Some(peer) = self.peers.get(id) else {
+        let Some(peer) = self.peers.get_mut(id) else {
             return;
         };
         let limits = &self.shared.listeners[peer.listener].limits;
-        let wait = if peer.has_begun_a_request() {
+        peer.in_head = peer.has_begun_a_request();
+        let wait = if peer.in_head {
             limits.header_timeout
         } else {
             limits.idle_timeout
@@ -70,9 +71,9 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         if self.draining.is_some() && !peer.has_begun_a_request() {
             return self.say_goodbye(id);
         }
-        let header = self.shared.listeners[peer.listener].limits.header_timeout;
-        let until = self.driver.now() + header;
-        if peer.has_begun_a_request() && peer.deadline.is_none_or(|d| d > until) {
+        if peer.has_begun_a_request() && !std::mem::replace(&mut peer.in_head, true) {
+            let header = self.shared.listeners[peer.listener].limits.header_timeout;
+            let until = self.driver.now() + header;
             self.set_deadline(id, Some(until));
         }
     }

@@ -77,7 +77,8 @@ pub(crate) struct Response {
     /// It is among those whose sends from a ring are looked after.
     pub(crate) looked_after: bool,
     started: Option<Time>,
-    rate_since: Option<Time>,
+    /// Since when bytes are counted, without a rest.
+    pub(crate) rate_since: Option<Time>,
     rate_bytes: u64,
 }
 
@@ -214,11 +215,11 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         };
         response.keep_alive &= self.draining.is_none();
         response.started = Some(now);
-        response.rate_since = Some(now);
         self.counters.add_response(response.status.code());
         peer.state.go(State::Response);
         peer.response = Some(response);
-        self.set_deadline(id, Some(now + RATE_INTERVAL));
+        let look = self.request_timeout(id).min(RATE_INTERVAL);
+        self.set_deadline(id, Some(now + look));
         self.pump(id);
     }
 
@@ -242,7 +243,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         }
     }
 
-    fn response_done(&mut self, id: PeerId) {
+    pub(crate) fn response_done(&mut self, id: PeerId) {
         self.stop_waiting(id);
         let Some(peer) = self.peers.get_mut(id) else {
             return;
@@ -269,6 +270,22 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         self.cut(id);
     }
 
+    /// How long a request of this connection's listener may take.
+    pub(crate) fn request_timeout(&self, id: PeerId) -> Duration {
+        let listener = self.peers.get(id).map_or(0, |peer| peer.listener);
+        self.shared.listeners[listener].limits.request_timeout
+    }
+
+    /// A send begins: its bytes count from now on, if they did not already.
+    pub(crate) fn measure(&mut self, id: PeerId) {
+        let now = self.driver.now();
+        if let Some(response) = self.peers.get_mut(id).and_then(|p| p.response.as_mut())
+            && response.rate_since.is_none()
+        {
+            (response.rate_since, response.rate_bytes) = (Some(now), 0);
+        }
+    }
+
     /// Looks at the response's rate and at its age.
     pub(crate) fn response_timed_out(&mut self, id: PeerId) {
         let now = self.driver.now();
@@ -276,23 +293,27 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             return;
         };
         let limits = self.shared.listeners[peer.listener].limits;
-        let busy = peer.send.is_some();
         let Some(response) = &mut peer.response else {
             return;
         };
-        let too_old = response
-            .started
-            .is_some_and(|s| now - s >= limits.request_timeout);
-        let interval = response
-            .rate_since
-            .map_or(Duration::ZERO, |since| now - since);
-        let wanted = limits.rate_min.saturating_mul(interval.as_secs());
-        if too_old || (busy && response.rate_bytes < wanted) {
+        let age = response.started.map_or(Duration::ZERO, |s| now - s);
+        let (mut slow, mut begin_anew) = (false, false);
+        if let Some(since) = response.rate_since {
+            // What is in flight may be all but sent, or not at all: where that decides, the
+            // bytes of a longer time are looked at.
+            let wanted = limits.rate_min.saturating_mul((now - since).as_secs());
+            let long = now - since >= RATE_INTERVAL;
+            slow = long && response.rate_bytes + response.in_flight < wanted;
+            begin_anew = long && response.rate_bytes >= wanted;
+        }
+        if slow || age >= limits.request_timeout {
             self.counters.timeouts.add(1);
             return self.cut(id);
         }
-        response.rate_since = Some(now);
-        response.rate_bytes = 0;
-        self.set_deadline(id, Some(now + RATE_INTERVAL));
+        if begin_anew {
+            (response.rate_since, response.rate_bytes) = (Some(now), 0);
+        }
+        let left = limits.request_timeout - age;
+        self.set_deadline(id, Some(now + left.min(RATE_INTERVAL)));
     }
 }

@@ -38,7 +38,8 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         }
         let patience = match wait.what {
             WaitFor::Path(_) => limits.object_wait,
-            WaitFor::Bytes(..) => self.shared.ingest_idle,
+            // An upload that is silent for too long ends by itself.
+            WaitFor::Bytes(..) => self.request_timeout(id),
         };
         let until = self.driver.now() + patience;
         let stream = wait.stream.clone();

@@ -62,6 +62,8 @@ pub(crate) struct Peer {
     pub(crate) closing: bool,
     /// When the present state has lasted too long.
     pub(crate) deadline: Option<Time>,
+    /// The deadline is that of a request head, from its first byte.
+    pub(crate) in_head: bool,
     /// The earliest entry of this peer in the timers.
     pub(crate) timer: Option<Time>,
     /// It waits for a send buffer.
@@ -100,6 +102,7 @@ impl Peer {
             how: How::Close,
             closing: false,
             deadline: None,
+            in_head: false,
             timer: None,
             starved: false,
             queued: false,
