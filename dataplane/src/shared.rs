@@ -2,7 +2,7 @@
 //! counts.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use zonecast_numa::{Arena, ControlMemory, ZoneId};
 
@@ -24,6 +24,8 @@ pub(crate) struct Shared {
     /// Each loop's zone, by loop id.
     pub(crate) loops: Vec<ZoneId>,
     pub(crate) counters: Vec<Arc<LoopCounters>>,
+    /// Loops that still have peers, or may get some: they need the owners of their streams.
+    pub(crate) loops_busy: AtomicUsize,
     pub(crate) saver: Option<Saver>,
     /// An upload that is silent for this long is aborted.
     pub(crate) ingest_idle: std::time::Duration,
@@ -70,5 +72,11 @@ impl Listener {
     /// Books one connection less.
     pub(crate) fn leave(&self) {
         self.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Connections now.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn connections(&self) -> u32 {
+        self.connections.load(Ordering::Relaxed)
     }
 }

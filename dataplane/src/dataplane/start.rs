@@ -153,6 +153,7 @@ impl Dataplane {
                 .iter()
                 .map(|p| LoopCounters::new(p.zone, zones))
                 .collect(),
+            loops_busy: places.len().into(),
             saver,
             ingest_idle: config.ingest.ingest_idle,
             epoch_unix_ns: epoch_unix.as_nanos() as u64,

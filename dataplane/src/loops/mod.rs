@@ -70,6 +70,10 @@ pub(crate) struct Loop<D: Driver<Hold = Lease>> {
     /// Since when nobody is accepted, and until when what is in flight may go on.
     pub(crate) draining: Option<Time>,
     next_chore: Time,
+    /// It has drained, and the others know.
+    left: bool,
+    /// Mail is left to be taken or sent: the next turn does not wait.
+    hurry: bool,
 }
 
 impl<D: Driver<Hold = Lease>> Loop<D> {
@@ -106,6 +110,8 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             date: (u64::MAX, HttpDate::from_unix(0)),
             draining: None,
             next_chore: now,
+            hurry: false,
+            left: false,
             shared,
             driver,
         }

@@ -3,6 +3,7 @@
 //! Encoders come first: their completions are handled before viewers', and viewers'
 //! handshakes last and only so many, so that neither a crowd nor a flood delays a segment.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use zonecast_io::{Completion, Driver, Event, Time, Token};
@@ -50,9 +51,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         }
         self.feed_starved();
         self.work_off_handshakes();
-        if !self.post.flush() || more_mail {
-            self.next_chore = now;
-        }
+        self.hurry = !self.post.flush() || more_mail;
         self.counters
             .buffers_free
             .set(self.driver.buffers_free() as u64);
@@ -61,16 +60,17 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
 
     fn next_wake(&self) -> Time {
         let now = self.driver.now();
-        if !self.handshakes.is_empty() {
+        if self.hurry || !self.handshakes.is_empty() {
             return now;
         }
-        let busy = !self.owned.is_empty() || !self.from_ring.is_empty();
+        let draining = self.draining.is_some();
+        let busy = draining || !self.owned.is_empty() || !self.from_ring.is_empty();
         let chore = if busy { self.next_chore } else { now + PULSE };
         let soonest = [
             self.timers.next(),
             self.next_accept(),
             Some(chore),
-            self.draining,
+            self.draining.filter(|until| *until > now),
         ];
         soonest.into_iter().flatten().min().unwrap_or(chore)
     }
@@ -160,7 +160,11 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
                 self.terminate(id, How::Abort);
             }
         }
-        let late = now >= until + PULSE;
-        self.peers.len() == 0 || late
+        if self.peers.len() == 0 && !std::mem::replace(&mut self.left, true) {
+            self.shared.loops_busy.fetch_sub(1, Ordering::SeqCst);
+        }
+        // Peers of other loops read the rings of this one, and wait for its answers.
+        let all_left = self.shared.loops_busy.load(Ordering::SeqCst) == 0;
+        all_left || now >= until + PULSE
     }
 }
