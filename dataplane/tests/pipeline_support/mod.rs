@@ -1,16 +1,26 @@
 //! A data plane on loopback with an encoder's and a viewer's side, for tests over real
 //! sockets.
 
-#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    missing_docs,
+    reason = "each test file uses its own part"
+)]
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+mod client;
+pub mod tls;
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+pub use client::{Client, Response, find};
 
 use sha2::{Digest, Sha256};
 use zonecast_dataplane::{
     Config, ConnectionLimits, Dataplane, IngestConfig, Limits, ListenAddress, ListenerConfig,
-    MemoryConfig, StreamConfig, TokenHash,
+    MemoryConfig, StreamConfig, TokenHash, ZoneCounters,
 };
 use zonecast_numa::PageKind;
 use zonecast_numa::zones::Zone;
@@ -133,6 +143,37 @@ impl Running {
         self.viewer().get(path, "")
     }
 
+    /// Waits until `what` holds.
+    pub fn until(&self, name: &str, mut what: impl FnMut(&Dataplane) -> bool) {
+        let started = Instant::now();
+        while !what(&self.dataplane) {
+            assert!(started.elapsed() < Duration::from_secs(10), "never: {name}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Sums one figure over the zones.
+    pub fn sum(&self, figure: impl Fn(&ZoneCounters) -> u64) -> u64 {
+        self.dataplane.counters().zones.iter().map(figure).sum()
+    }
+
+    /// How many responses had this status.
+    pub fn responses(&self, status: u16) -> u64 {
+        let of = |zone: &ZoneCounters| {
+            let found = zone.responses.iter().find(|(s, _)| *s == status);
+            found.map_or(0, |(_, n)| *n)
+        };
+        self.sum(of)
+    }
+
+    /// An upload of unknown length whose first bytes are there; it goes on by its connection.
+    pub fn open(&self, path: &str, first: &[u8]) -> Client {
+        let mut encoder = self.encoder();
+        encoder.send(&put_head(path, "Transfer-Encoding: chunked\r\n"));
+        encoder.send(&chunk(first));
+        encoder
+    }
+
     pub fn stop(self) {
         self.dataplane.drain(Duration::from_secs(2));
         self.dataplane.join().unwrap();
@@ -161,166 +202,4 @@ pub fn bytes(seed: u64, len: usize) -> Vec<u8> {
         state as u8
     };
     (0..len).map(next).collect()
-}
-
-pub struct Client {
-    pub socket: TcpStream,
-    left: Vec<u8>,
-}
-
-#[derive(Debug)]
-pub struct Response {
-    pub status: u16,
-    pub head: String,
-    pub body: Vec<u8>,
-    /// The body ended as its framing says.
-    pub complete: bool,
-}
-
-impl Response {
-    pub fn field(&self, name: &str) -> Option<&str> {
-        let wanted = format!("{name}: ");
-        self.head
-            .lines()
-            .find_map(|line| line.strip_prefix(wanted.as_str()))
-    }
-}
-
-impl Client {
-    pub fn connect(address: SocketAddr) -> Self {
-        let socket = TcpStream::connect(address).unwrap();
-        socket
-            .set_read_timeout(Some(Duration::from_secs(10)))
-            .unwrap();
-        socket.set_nodelay(true).unwrap();
-        Self {
-            socket,
-            left: Vec::new(),
-        }
-    }
-
-    pub fn send(&mut self, bytes: &[u8]) {
-        self.socket.write_all(bytes).unwrap();
-    }
-
-    pub fn get(&mut self, path: &str, fields: &str) -> Response {
-        self.request("GET", path, fields)
-    }
-
-    pub fn request(&mut self, method: &str, path: &str, fields: &str) -> Response {
-        self.send(format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{fields}\r\n").as_bytes());
-        let head = self.head();
-        self.body(head, method == "HEAD")
-    }
-
-    /// The next response to a request other than HEAD.
-    pub fn response(&mut self) -> Response {
-        let head = self.head();
-        self.body(head, false)
-    }
-
-    /// Reads up to the end of a head.
-    pub fn head(&mut self) -> String {
-        loop {
-            if let Some(end) = find(&self.left, b"\r\n\r\n") {
-                let rest = self.left.split_off(end + 4);
-                let head = std::mem::replace(&mut self.left, rest);
-                return String::from_utf8(head).unwrap();
-            }
-            assert!(
-                self.more(),
-                "the connection ended in a head: {:?}",
-                self.left
-            );
-        }
-    }
-
-    /// Reads exactly `n` body bytes of a chunked response that goes on.
-    pub fn chunked_bytes(&mut self, n: usize) -> Vec<u8> {
-        let mut body = Vec::new();
-        while body.len() < n {
-            body.extend(self.one_chunk().expect("a chunk"));
-        }
-        body
-    }
-
-    /// The next chunk; empty: the last; `None`: cut.
-    pub fn one_chunk(&mut self) -> Option<Vec<u8>> {
-        let line = loop {
-            if let Some(end) = find(&self.left, b"\r\n") {
-                break end;
-            }
-            if !self.more() {
-                return None;
-            }
-        };
-        let size =
-            usize::from_str_radix(std::str::from_utf8(&self.left[..line]).unwrap(), 16).unwrap();
-        while self.left.len() < line + 2 + size + 2 {
-            if !self.more() {
-                return None;
-            }
-        }
-        let body = self.left[line + 2..line + 2 + size].to_vec();
-        self.left.drain(..line + 4 + size);
-        Some(body)
-    }
-
-    fn body(&mut self, head: String, none: bool) -> Response {
-        let status: u16 = head[9..12].parse().unwrap();
-        let mut response = Response {
-            status,
-            head,
-            body: Vec::new(),
-            complete: true,
-        };
-        if none || status == 204 || status == 304 {
-            return response;
-        }
-        if response.field("Transfer-Encoding").is_some() {
-            loop {
-                match self.one_chunk() {
-                    Some(chunk) if chunk.is_empty() => break,
-                    Some(chunk) => response.body.extend(chunk),
-                    None => {
-                        response.complete = false;
-                        break;
-                    }
-                }
-            }
-        } else if let Some(length) = response.field("Content-Length") {
-            let length: usize = length.parse().unwrap();
-            while self.left.len() < length && self.more() {}
-            response.complete = self.left.len() >= length;
-            response.body = self.left.drain(..length.min(self.left.len())).collect();
-        } else {
-            while self.more() {}
-            response.body = std::mem::take(&mut self.left);
-        }
-        response
-    }
-
-    /// Whether the connection has ended.
-    pub fn is_ended(&mut self) -> bool {
-        !self.more()
-    }
-
-    fn more(&mut self) -> bool {
-        let mut room = [0; 65536];
-        match self.socket.read(&mut room) {
-            Ok(0) => false,
-            Ok(n) => {
-                self.left.extend_from_slice(&room[..n]);
-                true
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                panic!("nothing came for 10 s")
-            }
-            Err(_) => false,
-        }
-    }
-}
-
-fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
-    bytes.windows(what.len()).position(|w| w == what)
 }
