@@ -20,6 +20,8 @@ mod ingest;
 mod loops;
 mod peer;
 mod shared;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 pub mod status;
 mod stream;
 pub mod tls;

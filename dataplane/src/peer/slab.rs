@@ -105,4 +105,10 @@ impl Slab {
     pub(crate) fn len(&self) -> usize {
         self.slots.len() - self.free.len()
     }
+
+    /// Slots, taken or free.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn slots(&self) -> usize {
+        self.slots.len()
+    }
 }

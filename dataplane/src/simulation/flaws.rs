@@ -1,0 +1,184 @@
+//! A driver that can be made to break the pipeline, so that a checker can show that it looks.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use zonecast_io::sim::SimDriver;
+use zonecast_io::{
+    Buffer, Completion, Conn, Driver, Event, ListenerId, OpId, Outgoing, Time, Token, Waker,
+};
+use zonecast_ring::Lease;
+
+/// What is broken on purpose.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Flaw {
+    /// Nothing.
+    #[default]
+    None,
+    /// One bit of a large piece of an upload is another by the time it is in the ring.
+    WrongBit,
+    /// The end of one send is never told, so its viewer is never answered.
+    LostSend,
+    /// A send of many bytes is said to be complete without its last one having been sent.
+    ShortSend,
+    /// One buffer never comes back.
+    KeptBuffer,
+}
+
+/// Bytes from which a piece is large.
+const LARGE: usize = 1000;
+
+/// The simulated driver of a loop, with a flaw that shows once.
+pub(super) struct Flawed {
+    flaw: Flaw,
+    /// Where receives in flight put their bytes.
+    places: HashMap<Token, usize>,
+    kept: Vec<Completion<Lease>>,
+    buffer: Option<Buffer>,
+    inner: SimDriver<Lease>,
+}
+
+impl Flawed {
+    pub(super) fn new(inner: SimDriver<Lease>, flaw: Flaw) -> Self {
+        Self {
+            flaw,
+            places: HashMap::new(),
+            kept: Vec::new(),
+            buffer: None,
+            inner,
+        }
+    }
+
+    /// Breaks what has completed, once.
+    fn spoil(&mut self, out: &mut Vec<Completion<Lease>>) {
+        match self.flaw {
+            Flaw::None | Flaw::ShortSend => return,
+            Flaw::WrongBit => {
+                let places = &self.places;
+                if !out.iter_mut().any(|done| flip_a_bit(places, done)) {
+                    return;
+                }
+            }
+            Flaw::LostSend => {
+                let sent = out.iter().position(|done| is_large(&done.event));
+                let Some(sent) = sent else { return };
+                self.kept.push(out.remove(sent));
+            }
+            Flaw::KeptBuffer => {
+                self.buffer = self.inner.buffer();
+                if self.buffer.is_none() {
+                    return;
+                }
+            }
+        }
+        self.flaw = Flaw::None;
+    }
+
+    /// Leaves out the last byte of a send, once.
+    fn cut(&mut self, outgoing: Outgoing<Lease>) -> Outgoing<Lease> {
+        if self.flaw != Flaw::ShortSend || outgoing.len() < LARGE {
+            return outgoing;
+        }
+        match outgoing {
+            Outgoing::Buffer(mut buffer) => {
+                self.flaw = Flaw::None;
+                let filled = buffer.filled_range();
+                buffer.set(filled.start, filled.end - 1);
+                Outgoing::Buffer(buffer)
+            }
+            span @ Outgoing::Span { .. } => span,
+        }
+    }
+}
+
+/// Flips one in the last byte that was received, if that is a large piece.
+fn flip_a_bit(places: &HashMap<Token, usize>, done: &mut Completion<Lease>) -> bool {
+    let Event::ReceivedInto { result, buffer } = &mut done.event else {
+        return false;
+    };
+    match (result, places.get(&done.token)) {
+        (Ok(received), Some(at)) if *received >= LARGE => {
+            buffer[at + *received - 1] ^= 1;
+            true
+        }
+        _ => false,
+    }
+}
+
+fn is_large(event: &Event<Lease>) -> bool {
+    matches!(event, Event::Sent { outgoing, .. } if outgoing.len() >= LARGE)
+}
+
+impl Driver for Flawed {
+    type Hold = Lease;
+
+    fn now(&self) -> Time {
+        self.inner.now()
+    }
+
+    fn random(&mut self) -> u64 {
+        self.inner.random()
+    }
+
+    fn accept(&mut self, listener: ListenerId, token: Token) -> OpId {
+        self.inner.accept(listener, token)
+    }
+
+    fn receive(&mut self, conn: Conn, token: Token) -> OpId {
+        self.inner.receive(conn, token)
+    }
+
+    fn receive_into(&mut self, conn: Conn, buffer: Buffer, at: usize, token: Token) -> OpId {
+        if self.flaw == Flaw::WrongBit {
+            self.places.insert(token, at);
+        }
+        self.inner.receive_into(conn, buffer, at, token)
+    }
+
+    fn send(&mut self, conn: Conn, outgoing: Outgoing<Lease>, more: bool, token: Token) -> OpId {
+        let outgoing = self.cut(outgoing);
+        self.inner.send(conn, outgoing, more, token)
+    }
+
+    fn shutdown(&mut self, conn: Conn, token: Token) -> OpId {
+        self.inner.shutdown(conn, token)
+    }
+
+    fn close(&mut self, conn: Conn, token: Token) {
+        self.inner.close(conn, token);
+    }
+
+    fn abort(&mut self, conn: Conn, token: Token) {
+        self.inner.abort(conn, token);
+    }
+
+    fn cancel(&mut self, op: OpId) {
+        self.inner.cancel(op);
+    }
+
+    fn buffer(&mut self) -> Option<Buffer> {
+        self.inner.buffer()
+    }
+
+    fn buffers_free(&self) -> usize {
+        self.inner.buffers_free()
+    }
+
+    fn peer(&self, conn: Conn) -> Option<SocketAddr> {
+        self.inner.peer(conn)
+    }
+
+    fn turn(
+        &mut self,
+        until: Option<Time>,
+        out: &mut Vec<Completion<Lease>>,
+    ) -> std::io::Result<()> {
+        self.inner.turn(until, out)?;
+        self.spoil(out);
+        Ok(())
+    }
+
+    fn waker(&self) -> Waker {
+        self.inner.waker()
+    }
+}
