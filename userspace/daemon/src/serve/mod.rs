@@ -164,6 +164,8 @@ impl Running {
                         self.notifier.ready(&reloader.reload());
                     }
                     Told::Stop(name) => {
+                        // Not ready first: who reads the line may ask.
+                        self.source.drain();
                         tracing::info!("{name}: draining");
                         break;
                     }

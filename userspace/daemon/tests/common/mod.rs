@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test's panic is its verdict")]
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub(crate) mod daemon;
+
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
