@@ -1,0 +1,169 @@
+//! One run from its beginning to the last byte given back.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use zonecast_dataplane::simulation::Simulation;
+use zonecast_io::Time;
+use zonecast_io::sim::Faults;
+
+use super::actor::{Actor, Next, Stage};
+use super::book::Book;
+use super::encoder::Encoder;
+use super::random::Random;
+use super::scenario::Scenario;
+use super::viewer::Viewer;
+
+/// Everybody is to be done by then, in virtual time.
+const RUN_MAX: Duration = Duration::from_secs(1200);
+/// How long what a connection held may stay after the last peer has gone: the longest deadline
+/// and some more.
+const SETTLE: Duration = Duration::from_secs(150);
+/// Actors that wait for something that comes look at least this often.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What came of a run.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// Bodies that viewers got whole.
+    pub(crate) bodies: u64,
+    /// Uploads that were taken.
+    pub(crate) uploads: usize,
+    /// Answers by status.
+    pub(crate) answers: Vec<(u16, u64)>,
+    /// Handshakes that viewers and encoders made.
+    pub(crate) handshakes: u64,
+    /// The same for two runs of one seed.
+    pub(crate) log_hash: u64,
+    /// Virtual time.
+    pub(crate) lasted: Duration,
+}
+
+/// Runs it; what went wrong, or the panic that it ended with, is the error.
+pub(crate) fn run(scenario: &Scenario) -> Result<Outcome, String> {
+    let caught = catch_unwind(AssertUnwindSafe(|| run_to_end(scenario)));
+    caught.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
+        Err(format!("panic: {}", text.unwrap_or_default()))
+    })
+}
+
+fn run_to_end(scenario: &Scenario) -> Result<Outcome, String> {
+    let mut simulation = Simulation::new(scenario.pipeline()).map_err(|e| e.to_string())?;
+    let client = scenario.client();
+    let mut book = Book::default();
+    let mut actors = actors(scenario);
+    let told = |simulation: &Simulation, why: String| {
+        let (now, recent) = (simulation.world().now(), simulation.world().recent());
+        let held = simulation.held().join("; ");
+        format!("{why}\nat {now:?}; held: {held}\nthe last events:\n{recent}")
+    };
+    loop {
+        let now = simulation.world().now();
+        let mut wake = Some(now + LOOK);
+        let mut all_done = true;
+        for actor in &mut actors {
+            let mut stage = Stage {
+                simulation: &simulation,
+                book: &mut book,
+                tls: client.as_ref(),
+                now,
+            };
+            match actor
+                .act(&mut stage)
+                .map_err(|why| told(&simulation, why))?
+            {
+                Next::Done => continue,
+                Next::At(at) => wake = wake.min(Some(at.max(now + Duration::from_micros(1)))),
+                Next::Whenever => {}
+            }
+            all_done = false;
+        }
+        let over = simulation.out_of_bounds();
+        if !over.is_empty() {
+            return Err(told(&simulation, over.join("; ")));
+        }
+        if all_done {
+            break;
+        }
+        if now > Time(0) + RUN_MAX {
+            return Err(told(&simulation, "it does not come to an end".into()));
+        }
+        simulation.step_until(wake.expect("at least a look"));
+    }
+    drop(actors);
+    let lasted = simulation.world().now() - Time(0);
+    end(&mut simulation).map_err(|why| told(&simulation, why))?;
+    let mut answers: Vec<_> = book.answers.iter().map(|(s, n)| (*s, *n)).collect();
+    answers.sort_unstable();
+    let counters = simulation.counters();
+    let handshakes =
+        |z: &zonecast_dataplane::ZoneCounters| z.handshakes_full + z.handshakes_resumed;
+    Ok(Outcome {
+        bodies: book.answers.get(&1).copied().unwrap_or_default(),
+        uploads: book.taken(),
+        answers,
+        handshakes: counters.zones.iter().map(handshakes).sum(),
+        log_hash: simulation.world().log_hash(),
+        lasted,
+    })
+}
+
+fn actors(scenario: &Scenario) -> Vec<Box<dyn Actor>> {
+    let mut actors: Vec<Box<dyn Actor>> = Vec::new();
+    for plan in &scenario.encoders {
+        let random = Random::of(scenario.seed, 1 + actors.len() as u64);
+        actors.push(Box::new(Encoder::new(plan.clone(), random)));
+    }
+    for plan in &scenario.viewers {
+        let random = Random::of(scenario.seed, 1 + actors.len() as u64);
+        actors.push(Box::new(Viewer::new(plan.clone(), random)));
+    }
+    actors
+}
+
+/// Everybody has gone: what they held comes back, then what the streams held, then the loops
+/// end.
+fn end(simulation: &mut Simulation) -> Result<(), String> {
+    simulation.world().set_faults(Faults::none());
+    let limit = simulation.world().now() + SETTLE;
+    simulation.run_until_quiet(limit, Simulation::held)?;
+    simulation.close_streams();
+    let limit = simulation.world().now() + SETTLE;
+    simulation.run_until_quiet(limit, Simulation::memory_held)?;
+    simulation.drain(Duration::from_secs(5));
+    simulation.run_for(Duration::from_secs(20));
+    if !simulation.finished() {
+        return Err("a loop does not end".into());
+    }
+    Ok(())
+}
+
+/// Waits for something to be given back.
+trait Quiet {
+    fn run_until_quiet(
+        &mut self,
+        limit: Time,
+        held: fn(&Simulation) -> Vec<String>,
+    ) -> Result<(), String>;
+}
+
+impl Quiet for Simulation {
+    fn run_until_quiet(
+        &mut self,
+        limit: Time,
+        held: fn(&Simulation) -> Vec<String>,
+    ) -> Result<(), String> {
+        loop {
+            let left = held(self);
+            if left.is_empty() {
+                return Ok(());
+            }
+            if self.world().now() >= limit {
+                return Err(format!("not given back: {}", left.join("; ")));
+            }
+            self.run_for(Duration::from_millis(100));
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! What a run is made of: the pipeline's size, the weather, and who takes part.
+
+use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use rustls::{ClientConfig, RootCertStore};
+use sha2::{Digest, Sha256};
+use zonecast_dataplane::simulation::{Door, Flaw, SimulationConfig};
+use zonecast_dataplane::tls::{CertificatePem, CertificateStore};
+use zonecast_dataplane::{ConnectionLimits, Limits, StreamConfig, TokenHash};
+use zonecast_io::sim::{Faults, SimConfig};
+
+use super::encoder::EncoderPlan;
+use super::random::Random;
+use super::viewer::ViewerPlan;
+
+/// A run before it has begun.
+pub(crate) struct Scenario {
+    pub(crate) seed: u64,
+    pub(crate) faults: Faults,
+    pub(crate) loops: Vec<u16>,
+    pub(crate) ring_bytes: u32,
+    pub(crate) send_buffers: u32,
+    pub(crate) connections_max: u16,
+    pub(crate) waiting_max: u32,
+    pub(crate) encoders: Vec<EncoderPlan>,
+    pub(crate) viewers: Vec<ViewerPlan>,
+    pub(crate) flaw: Flaw,
+}
+
+const KIB: u32 = 1 << 10;
+
+impl Scenario {
+    /// One encoder, three viewers, plain; nothing goes wrong.
+    pub(crate) fn calm(seed: u64) -> Self {
+        let names = names("live", "", 6);
+        let encoder = EncoderPlan {
+            door: Door::Encoder,
+            index: 0,
+            names: names.clone(),
+            objects: 12,
+            bytes_max: 200_000,
+            cuts_percent: 0,
+            deletes_percent: 0,
+            leaves_percent: 0,
+            pause_ms: 20,
+            lies: false,
+        };
+        let viewer = |index| ViewerPlan {
+            door: Door::Viewer,
+            index,
+            names: names.clone(),
+            connections: 4,
+            requests: 6,
+            pipelined: 1,
+            leaves_percent: 0,
+            pauses_percent: 0,
+            is_odd: false,
+        };
+        Self {
+            seed,
+            faults: Faults::none(),
+            loops: vec![0, 0],
+            ring_bytes: 8192 * KIB,
+            send_buffers: 32,
+            connections_max: 64,
+            waiting_max: 100,
+            encoders: vec![encoder],
+            viewers: (0..3).map(viewer).collect(),
+            flaw: Flaw::None,
+        }
+    }
+
+    /// Everything, as the seed wants it.
+    pub(crate) fn from_seed(seed: u64) -> Self {
+        let mut random = Random::of(seed, 0);
+        let loops = random
+            .pick(&[&[0][..], &[0, 0], &[0, 1], &[0, 0, 1]])
+            .to_vec();
+        let mut all_names = Vec::new();
+        let tls_percent = random.pick(&[0, 0, 30, 60]);
+        let mut encoders = Vec::new();
+        for stream in ["a", "b"].iter().take(random.between(1, 2)) {
+            for track in ["", "v1/"].iter().take(random.between(1, 2)) {
+                let names = names(stream, track, random.between(2, 8));
+                for _ in 0..random.between(1, 2) {
+                    encoders.push(encoder(&mut random, names.clone(), tls_percent));
+                }
+                all_names.extend(names.iter().cloned());
+            }
+        }
+        all_names.push("/live/a/never.ts".into());
+        all_names.push("/live/none/s0.ts".into());
+        let names: Rc<[Rc<str>]> = all_names.into();
+        let viewers = (0..random.between(3, 10))
+            .map(|_| viewer(&mut random, names.clone(), tls_percent))
+            .collect();
+        Self {
+            seed,
+            faults: Faults::from_seed(seed),
+            loops,
+            ring_bytes: random.pick(&[256, 512, 1024, 4096]) * KIB,
+            send_buffers: random.pick(&[4, 8, 16, 32]),
+            connections_max: random.pick(&[8, 64, 64]),
+            waiting_max: random.pick(&[2, 100, 100]),
+            encoders,
+            viewers,
+            flaw: Flaw::None,
+        }
+    }
+
+    /// The pipeline of this run.
+    pub(crate) fn pipeline(&self) -> SimulationConfig {
+        let token = TokenHash(Sha256::digest(b"secret").into());
+        let connection = ConnectionLimits {
+            connections_max: 40,
+            request_timeout: Duration::from_secs(15),
+            idle_timeout: Duration::from_secs(20),
+            ..ConnectionLimits::default()
+        };
+        let mut configured = StreamConfig::named("a");
+        configured.token = Some(token);
+        configured.ring_bytes = self.ring_bytes;
+        SimulationConfig {
+            seed: self.seed,
+            faults: self.faults.clone(),
+            loops: self.loops.clone(),
+            arena_bytes: 32 << 20,
+            driver: SimConfig {
+                connections_max: self.connections_max,
+                ..SimConfig::default()
+            },
+            limits: Limits {
+                object_bytes_max: 350_000,
+                pinned_bytes_max: 60_000,
+                part_bytes: 128 * KIB,
+                waiting_per_stream_max: self.waiting_max,
+                send_buffers: self.send_buffers,
+                open_ring_bytes: self.ring_bytes,
+                ..Limits::default()
+            },
+            viewers: connection,
+            encoders: connection,
+            ingest_idle: Duration::from_secs(4),
+            open_token: Some(token),
+            streams: vec![configured],
+            certificates: self.has_tls().then(|| identity().store()),
+            flaw: self.flaw,
+        }
+    }
+
+    /// What clients know of the certificate, where there is TLS.
+    pub(crate) fn client(&self) -> Option<Arc<ClientConfig>> {
+        self.has_tls().then(|| identity().client())
+    }
+
+    fn has_tls(&self) -> bool {
+        let encoders = self.encoders.iter().map(|plan| plan.door);
+        let viewers = self.viewers.iter().map(|plan| plan.door);
+        let is_tls = |door| matches!(door, Door::EncoderTls | Door::ViewerTls);
+        encoders.chain(viewers).any(is_tls)
+    }
+}
+
+/// Segments of both kinds, an init segment and a playlist of one track.
+fn names(stream: &str, track: &str, segments: usize) -> Rc<[Rc<str>]> {
+    let name = |n: usize| match n {
+        0 => format!("/live/{stream}/{track}live.m3u8"),
+        1 => format!("/live/{stream}/{track}init.mp4"),
+        n if n % 3 == 0 => format!("/live/{stream}/{track}s{n}.m4s"),
+        n => format!("/live/{stream}/{track}s{n}.ts"),
+    };
+    (0..segments + 2).map(|n| name(n).into()).collect()
+}
+
+fn encoder(random: &mut Random, names: Rc<[Rc<str>]>, tls_percent: usize) -> EncoderPlan {
+    let tls = random.percent(tls_percent);
+    EncoderPlan {
+        door: if tls { Door::EncoderTls } else { Door::Encoder },
+        index: random.below(8),
+        names,
+        objects: random.between(5, 30),
+        bytes_max: random.pick(&[20_000, 100_000, 400_000]),
+        cuts_percent: random.pick(&[0, 10, 30]),
+        deletes_percent: random.pick(&[0, 10]),
+        leaves_percent: random.pick(&[0, 20]),
+        pause_ms: random.pick(&[1, 20, 300]),
+        lies: false,
+    }
+}
+
+fn viewer(random: &mut Random, names: Rc<[Rc<str>]>, tls_percent: usize) -> ViewerPlan {
+    let tls = random.percent(tls_percent);
+    ViewerPlan {
+        door: if tls { Door::ViewerTls } else { Door::Viewer },
+        index: random.below(8),
+        names,
+        connections: random.between(1, 6),
+        requests: random.between(1, 12),
+        pipelined: random.pick(&[1, 1, 2, 5]),
+        leaves_percent: random.pick(&[0, 20]),
+        pauses_percent: random.pick(&[0, 20]),
+        is_odd: random.percent(60),
+    }
+}
+
+/// A certificate for `localhost`. Ed25519: its signatures have one length.
+struct Identity {
+    chain: String,
+    key: String,
+    roots: RootCertStore,
+}
+
+fn identity() -> &'static Identity {
+    static IDENTITY: OnceLock<Identity> = OnceLock::new();
+    IDENTITY.get_or_init(|| {
+        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).expect("a key");
+        let params = rcgen::CertificateParams::new(["localhost".to_owned()]).expect("a name");
+        let certificate = params.self_signed(&key).expect("a certificate");
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate.der().clone()).expect("a certificate");
+        Identity {
+            chain: certificate.pem(),
+            key: key.serialize_pem(),
+            roots,
+        }
+    })
+}
+
+impl Identity {
+    fn store(&self) -> CertificateStore {
+        let pem = CertificatePem {
+            label: "simulation",
+            chain: self.chain.as_bytes(),
+            key: self.key.as_bytes(),
+        };
+        CertificateStore::from_pem(&[pem]).expect("a good certificate")
+    }
+
+    fn client(&self) -> Arc<ClientConfig> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions that the provider has")
+            .with_root_certificates(self.roots.clone())
+            .with_no_client_auth();
+        Arc::new(config)
+    }
+}

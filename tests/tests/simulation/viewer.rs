@@ -1,0 +1,251 @@
+//! Viewers: each asks for some objects on one connection after another, reads in its own way,
+//! and has the book judge all that it gets.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+use zonecast_dataplane::simulation::Door;
+use zonecast_io::Time;
+
+use super::actor::{Actor, Next, Stage};
+use super::random::Random;
+use super::response::{Response, take_body, take_head};
+use super::wire::{Ended, Wire};
+
+/// Nothing may come for so long while an answer is owed.
+const QUIET_MAX: Duration = Duration::from_secs(60);
+
+/// What a viewer does.
+#[derive(Clone, Debug)]
+pub(crate) struct ViewerPlan {
+    pub(crate) door: Door,
+    pub(crate) index: usize,
+    /// Names that it asks for besides those that it hears of.
+    pub(crate) names: Rc<[Rc<str>]>,
+    pub(crate) connections: usize,
+    pub(crate) requests: usize,
+    /// Requests under way at once.
+    pub(crate) pipelined: usize,
+    /// Of a hundred connections, how many are left in the middle.
+    pub(crate) leaves_percent: usize,
+    /// Of a hundred, how many do not read for a while.
+    pub(crate) pauses_percent: usize,
+    /// Methods, ranges and versions other than the usual.
+    pub(crate) is_odd: bool,
+}
+
+/// One request.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) path: Rc<str>,
+    pub(crate) asked: Time,
+    pub(crate) head_only: bool,
+    pub(crate) http10: bool,
+    pub(crate) range: Option<String>,
+    pub(crate) tag: Option<String>,
+}
+
+/// See the module's description.
+pub(crate) struct Viewer {
+    plan: ViewerPlan,
+    random: Random,
+    wire: Option<Wire>,
+    waiting: VecDeque<Request>,
+    response: Option<Response>,
+    to_send: usize,
+    leaves_at: Option<Time>,
+    resumes_at: Option<Time>,
+    /// When the connection last showed life, and its bytes then.
+    life: (Time, u64),
+    next_at: Time,
+    last_tag: Option<(Rc<str>, String)>,
+}
+
+impl Viewer {
+    pub(crate) fn new(plan: ViewerPlan, random: Random) -> Self {
+        Self {
+            plan,
+            random,
+            wire: None,
+            waiting: VecDeque::new(),
+            response: None,
+            to_send: 0,
+            leaves_at: None,
+            resumes_at: None,
+            life: (Time(0), 0),
+            next_at: Time(0),
+            last_tag: None,
+        }
+    }
+
+    fn connect(&mut self, stage: &mut Stage<'_>) {
+        let mut wire = stage.connect(self.plan.index, self.plan.door);
+        let now = stage.now;
+        self.plan.connections -= 1;
+        self.to_send = self.random.between(1, self.plan.requests);
+        if self.random.percent(self.plan.leaves_percent) {
+            self.leaves_at = Some(now + self.random.up_to_ms(2000));
+        }
+        if self.random.percent(self.plan.pauses_percent) {
+            wire.peer.pause();
+            self.resumes_at = Some(now + self.random.up_to_ms(4000));
+        }
+        self.life = (now, 0);
+        self.wire = Some(wire);
+    }
+
+    fn ask(&mut self, stage: &mut Stage<'_>) {
+        let choice = self.random.below(1000);
+        let known = stage.book.some_path(choice);
+        let names = &self.plan.names;
+        let path = match known {
+            Some(path) if self.random.percent(70) => path,
+            _ => names[choice % names.len()].clone(),
+        };
+        let odd = |random: &mut Random, percent| self.plan.is_odd && random.percent(percent);
+        let random = &mut self.random;
+        let tag = self.last_tag.clone().filter(|(of, _)| *of == path);
+        let mut request = Request {
+            path,
+            asked: stage.now,
+            head_only: odd(random, 10),
+            http10: odd(random, 8),
+            range: odd(random, 30).then(|| range(random)),
+            tag: tag.filter(|_| odd(random, 50)).map(|(_, tag)| tag),
+        };
+        if request.tag.is_some() {
+            request.range = None;
+        }
+        let text = request.text();
+        self.wire
+            .as_mut()
+            .expect("connected")
+            .write(text.as_bytes());
+        self.waiting.push_back(request);
+        self.to_send -= 1;
+    }
+
+    /// Takes what has come: any number of responses.
+    fn take(&mut self, stage: &mut Stage<'_>, ended: Option<Ended>) -> Result<(), String> {
+        let wire = self.wire.as_mut().expect("connected");
+        while let Some(request) = self.waiting.front() {
+            if self.response.is_none() {
+                self.response = take_head(&mut wire.incoming, request.head_only)?;
+            }
+            let Some(response) = &mut self.response else {
+                break;
+            };
+            take_body(response, &mut wire.incoming, ended)?;
+            if !response.complete && ended.is_none() {
+                break;
+            }
+            let response = self.response.take().expect("it was just there");
+            let request = self.waiting.pop_front().expect("it was just there");
+            stage.book.judge(&request, &response, stage.now)?;
+            let tag = response.field("ETag").map(str::to_owned);
+            self.last_tag = tag.map(|tag| (request.path.clone(), tag));
+            if request.http10 || !response.keeps() {
+                self.to_send = 0;
+            }
+        }
+        let rest = wire.incoming.len();
+        // The end of a connection that was to be closed takes the pipelined requests with it; a
+        // head that is cut is of no use, and a timeout may answer what was never asked.
+        let timed_out = wire.incoming.starts_with(b"HTTP/1.1 408 ");
+        if self.waiting.is_empty() && rest > 0 && !timed_out {
+            return Err(format!("{rest} bytes that nobody asked for"));
+        }
+        Ok(())
+    }
+
+    fn let_go(&mut self, now: Time) {
+        self.wire = None;
+        self.waiting.clear();
+        self.response = None;
+        self.to_send = 0;
+        (self.leaves_at, self.resumes_at) = (None, None);
+        self.next_at = now + self.random.up_to_ms(300);
+    }
+
+    /// An owed answer must come, or the connection end.
+    fn check_patience(&mut self, now: Time) -> Result<(), String> {
+        let wire = self.wire.as_ref().expect("connected");
+        let owed = !self.waiting.is_empty() && self.resumes_at.is_none();
+        if wire.received != self.life.1 || !owed {
+            self.life = (now, wire.received);
+        }
+        if now - self.life.0 > QUIET_MAX {
+            let (waits, got) = (&self.waiting[0], wire.received);
+            return Err(format!("never answered: {waits:?} after {got} bytes"));
+        }
+        Ok(())
+    }
+}
+
+impl Actor for Viewer {
+    fn act(&mut self, stage: &mut Stage<'_>) -> Result<Next, String> {
+        let now = stage.now;
+        if self.wire.is_none() {
+            if self.plan.connections == 0 {
+                return Ok(Next::Done);
+            }
+            if now < self.next_at {
+                return Ok(Next::At(self.next_at));
+            }
+            self.connect(stage);
+        }
+        if self.leaves_at.is_some_and(|at| at <= now) {
+            self.let_go(now);
+            return Ok(Next::At(self.next_at));
+        }
+        let wire = self.wire.as_mut().expect("connected");
+        if self.resumes_at.is_some_and(|at| at <= now) {
+            self.resumes_at = None;
+            wire.peer.resume();
+        }
+        wire.turn()?;
+        let ended = wire.ended();
+        self.take(stage, ended)?;
+        if ended.is_some() {
+            self.let_go(now);
+            return Ok(Next::At(self.next_at));
+        }
+        while self.to_send > 0 && self.waiting.len() < self.plan.pipelined {
+            self.ask(stage);
+        }
+        let wire = self.wire.as_mut().expect("connected");
+        if self.to_send == 0 && self.waiting.is_empty() {
+            wire.finish();
+        }
+        wire.turn()?;
+        self.check_patience(now)?;
+        let wakes = [self.leaves_at, self.resumes_at].into_iter().flatten();
+        Ok(wakes.min().map_or(Next::Whenever, Next::At))
+    }
+}
+
+impl Request {
+    fn text(&self) -> String {
+        let method = if self.head_only { "HEAD" } else { "GET" };
+        let version = if self.http10 { "1.0" } else { "1.1" };
+        let mut text = format!("{method} {} HTTP/{version}\r\nHost: x\r\n", self.path);
+        if let Some(range) = &self.range {
+            text.push_str(&format!("Range: bytes={range}\r\n"));
+        }
+        if let Some(tag) = &self.tag {
+            text.push_str(&format!("If-None-Match: {tag}\r\n"));
+        }
+        text.push_str("\r\n");
+        text
+    }
+}
+
+fn range(random: &mut Random) -> String {
+    let from = random.below(100_000);
+    match random.below(3) {
+        0 => format!("{from}-"),
+        1 => format!("-{}", from + 1),
+        _ => format!("{from}-{}", from + random.below(100_000)),
+    }
+}
