@@ -9,7 +9,7 @@ use zonecast_ring::Lease;
 use super::target::{Framing, Target, Upload};
 use crate::counters::IngestError;
 use crate::delivery::{Asked, Response};
-use crate::loops::{Loop, Order, Reply};
+use crate::loops::{Loop, Message, Order, Reply};
 use crate::peer::{PeerId, State};
 use crate::stream::{Stream, UploadId};
 
@@ -85,7 +85,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         };
         let state = self.peers.get(id).map(|peer| peer.state);
         match reply {
-            // Asked for ahead of need, and the body has ended without it: as above.
+            Reply::Granted { writer } if state == Some(State::Commit) => self.unused(id, writer),
             Reply::Granted { .. } | Reply::Refused { .. } if state != Some(State::Upload) => {}
             Reply::Done { .. } if state != Some(State::Commit) => {}
             Reply::Granted { writer } => self.granted(id, writer),
@@ -100,6 +100,25 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             }
             Reply::Done { status } => self.committed(id, status),
         }
+    }
+
+    /// Asked for ahead of need, and the body has ended without it.
+    fn unused(&mut self, id: PeerId, writer: zonecast_ring::ChunkWriter) {
+        let upload = self.peers.get(id).and_then(|p| p.upload.as_ref());
+        let Some((upload, stream, name)) =
+            upload.and_then(|u| Some((u, u.stream.as_ref()?, u.id?)))
+        else {
+            return;
+        };
+        let message = Message::ToOwner {
+            upload: name,
+            stream: stream.clone(),
+            order: Order::Unused {
+                path: upload.path.clone(),
+                writer,
+            },
+        };
+        self.post.send(stream.owner, message);
     }
 
     fn granted(&mut self, id: PeerId, writer: zonecast_ring::ChunkWriter) {

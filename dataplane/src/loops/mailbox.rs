@@ -51,6 +51,8 @@ pub(crate) enum Order {
         unused: Option<ChunkWriter>,
         length: u64,
     },
+    /// This chunk came when the body had ended.
+    Unused { path: Arc<str>, writer: ChunkWriter },
     /// It is a pinned object, whole.
     Pin { body: Arc<[u8]> },
     /// It was cut.

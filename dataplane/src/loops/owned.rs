@@ -53,7 +53,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
                 Order::Finish { .. } | Order::Pin { .. } | Order::Delete { .. } => {
                     Reply::Done { status: 503 }
                 }
-                Order::Abort { .. } => return,
+                Order::Abort { .. } | Order::Unused { .. } => return,
             };
             let refused = Message::ToUpload { upload, reply };
             return self.post.send(upload.reader, refused);

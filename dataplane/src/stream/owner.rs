@@ -96,6 +96,12 @@ impl StreamOwner {
                 unused,
                 length,
             } => self.finish(ctx, upload, [last, unused], length),
+            Order::Unused { path, writer } => {
+                if let Some(track) = self.tracks.get_mut(&self.stream.track_of(&path)) {
+                    track.abort(writer);
+                }
+                None
+            }
             Order::Pin { body } => self.pin(ctx, upload, body),
             Order::Abort { writers, why } => {
                 self.abort(upload, writers, why);

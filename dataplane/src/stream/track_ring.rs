@@ -17,8 +17,8 @@ const CHUNKS_MIN: u32 = 4;
 pub(crate) struct TrackRing {
     pub(crate) shared: Arc<Track>,
     ring: Ring,
-    /// By ring slot: the chunk in it, and its object.
-    chunks: Vec<Option<(ChunkRef, Arc<Object>)>>,
+    /// By ring slot: the chunk in it.
+    chunks: Vec<Option<Held>>,
     /// Every object that can be asked for, by place.
     objects: VecDeque<Arc<Object>>,
     next_place: u64,
@@ -26,6 +26,14 @@ pub(crate) struct TrackRing {
     revoked: Vec<ChunkRef>,
     /// When the latest segment ended.
     pub(crate) last_segment: Option<Time>,
+}
+
+/// A chunk of an object.
+struct Held {
+    chunk: ChunkRef,
+    object: Arc<Object>,
+    /// Its writer is done with it.
+    complete: bool,
 }
 
 impl TrackRing {
@@ -65,15 +73,24 @@ impl TrackRing {
         let payload_max = payload_max.min(self.ring.payload_max() / CHUNKS_MIN);
         let result = self.ring.allocate(payload_max, &mut self.revoked);
         for chunk in std::mem::take(&mut self.revoked) {
-            if let Some(lost) = self.forget(chunk) {
-                evicted(&lost);
-                self.unlist(&lost, ObjectState::Gone);
+            let Some(held) = self.forget(chunk) else {
+                continue;
+            };
+            // A chunk that was granted ahead of need, and dropped with its connection, has
+            // nothing of an object that is complete without it.
+            if held.complete || held.object.state() != ObjectState::Complete {
+                evicted(&held.object);
+                self.unlist(&held.object, ObjectState::Gone);
             }
         }
         let result = result.and_then(|writer| {
             if object.push_part(writer.chunk()) {
-                let slot = writer.chunk().slot as usize;
-                self.chunks[slot] = Some((writer.chunk(), object.clone()));
+                let chunk = writer.chunk();
+                self.chunks[chunk.slot as usize] = Some(Held {
+                    chunk,
+                    object: object.clone(),
+                    complete: false,
+                });
                 Ok(writer)
             } else {
                 self.ring.abort(writer);
@@ -86,7 +103,12 @@ impl TrackRing {
 
     /// A chunk is full, or the last of its object.
     pub(crate) fn complete(&mut self, writer: ChunkWriter) {
-        self.ring.complete(writer);
+        let chunk = self.ring.complete(writer);
+        if let Some(held) = &mut self.chunks[chunk.slot as usize]
+            && held.chunk == chunk
+        {
+            held.complete = true;
+        }
         self.shared.chunks_total.fetch_add(1, Ordering::Relaxed);
         self.publish_figures();
     }
@@ -127,12 +149,12 @@ impl TrackRing {
             .cloned()
     }
 
-    fn forget(&mut self, chunk: ChunkRef) -> Option<Arc<Object>> {
+    fn forget(&mut self, chunk: ChunkRef) -> Option<Held> {
         let slot = self.chunks.get_mut(chunk.slot as usize)?;
-        if slot.as_ref().is_none_or(|(held, _)| *held != chunk) {
+        if slot.as_ref().is_none_or(|held| held.chunk != chunk) {
             return None;
         }
-        slot.take().map(|(_, object)| object)
+        slot.take()
     }
 
     fn publish_figures(&self) {
