@@ -6,14 +6,10 @@
 
 use crate::workspace::Member;
 
-/// The layers, highest first.
-const LAYERS: [&[&str]; 5] = [
-    &[
-        "zonecast",
-        "zonecast-capi",
-        "zonecast-perf",
-        "zonecast-tests",
-    ],
+/// The layers, highest first. Tests look at everything, and use perf's viewers and tee.
+const LAYERS: [&[&str]; 6] = [
+    &["zonecast-tests"],
+    &["zonecast", "zonecast-capi", "zonecast-perf"],
     &["zonecast-control", "zonecast-archive"],
     &["zonecast-ebpf", "zonecast-dataplane"],
     &["zonecast-ring", "zonecast-io", "zonecast-proto"],
