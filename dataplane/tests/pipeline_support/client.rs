@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::net::{AddressFamily, SocketType};
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 /// One connection, plain, over TLS, or on a Unix socket.
@@ -43,7 +44,23 @@ impl Response {
 
 impl Client {
     pub fn connect(address: SocketAddr) -> Self {
-        let socket = TcpStream::connect(address).unwrap();
+        Self::on(TcpStream::connect(address).unwrap())
+    }
+
+    /// With little room for what comes, from the start.
+    pub fn connect_small(address: SocketAddr) -> Self {
+        let family = if address.is_ipv4() {
+            AddressFamily::INET
+        } else {
+            AddressFamily::INET6
+        };
+        let socket = rustix::net::socket(family, SocketType::STREAM, None).unwrap();
+        rustix::net::sockopt::set_socket_recv_buffer_size(&socket, 16 << 10).unwrap();
+        rustix::net::connect(&socket, &address).unwrap();
+        Self::on(socket.into())
+    }
+
+    fn on(socket: TcpStream) -> Self {
         socket
             .set_read_timeout(Some(Duration::from_secs(10)))
             .unwrap();
@@ -62,8 +79,13 @@ impl Client {
 
     /// With TLS; the handshake is done by what is sent first.
     pub fn connect_tls_lazy(address: SocketAddr, config: &Arc<ClientConfig>) -> Self {
-        let Wire::Plain(socket) = Self::connect(address).wire else {
-            unreachable!("it was just connected")
+        Self::connect(address).with_tls(config)
+    }
+
+    /// The same connection with TLS.
+    pub fn with_tls(self, config: &Arc<ClientConfig>) -> Self {
+        let Wire::Plain(socket) = self.wire else {
+            panic!("it is not plain")
         };
         let name = "localhost".try_into().unwrap();
         let connection = ClientConnection::new(config.clone(), name).unwrap();
@@ -129,6 +151,11 @@ impl Client {
         self.body(head, false)
     }
 
+    /// What follows a head that was read.
+    pub fn rest(&mut self, head: &str) -> Response {
+        self.body(head.to_owned(), false)
+    }
+
     /// Reads up to the end of a head.
     pub fn head(&mut self) -> String {
         loop {
@@ -143,6 +170,24 @@ impl Client {
                 self.left
             );
         }
+    }
+
+    /// The head of a chunked response, then exactly `n` body bytes.
+    pub fn chunked_head_and(&mut self, n: usize) -> Vec<u8> {
+        let head = self.head();
+        assert!(head.contains("Transfer-Encoding: chunked"), "{head}");
+        self.chunked_bytes(n)
+    }
+
+    /// Receives at most `n` bytes, for later; says how many.
+    pub fn some(&mut self, n: usize) -> usize {
+        let mut room = vec![0; n];
+        let Wire::Plain(socket) = &mut self.wire else {
+            panic!("not plain")
+        };
+        let n = socket.read(&mut room).unwrap();
+        self.left.extend_from_slice(&room[..n]);
+        n
     }
 
     /// Reads exactly `n` body bytes of a chunked response that goes on.

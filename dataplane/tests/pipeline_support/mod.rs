@@ -20,7 +20,7 @@ pub use client::{Client, Response, find};
 use sha2::{Digest, Sha256};
 use zonecast_dataplane::{
     Config, ConnectionLimits, Dataplane, IngestConfig, Limits, ListenAddress, ListenerConfig,
-    MemoryConfig, StreamConfig, TokenHash, ZoneCounters,
+    MemoryConfig, StreamConfig, StreamStatus, TokenHash, ZoneCounters,
 };
 use zonecast_numa::PageKind;
 use zonecast_numa::zones::Zone;
@@ -118,6 +118,16 @@ impl Running {
         }
     }
 
+    /// Where the listener of this name is.
+    pub fn address(&self, name: &str) -> SocketAddr {
+        let addresses = self.dataplane.addresses();
+        let bound = addresses.into_iter().find(|a| a.name == name).unwrap();
+        match bound.address {
+            ListenAddress::Tcp(address) => address,
+            ListenAddress::Unix(_) => panic!("a TCP listener"),
+        }
+    }
+
     /// A viewer's connection.
     pub fn viewer(&self) -> Client {
         Client::connect(self.viewers)
@@ -171,6 +181,9 @@ impl Running {
         let mut encoder = self.encoder();
         encoder.send(&put_head(path, "Transfer-Encoding: chunked\r\n"));
         encoder.send(&chunk(first));
+        let id = path.split('/').nth(2).unwrap();
+        let is_it = |s: &StreamStatus| s.id == id && s.uploads_open > 0;
+        self.until("the upload opens", |d| d.streams().iter().any(is_it));
         encoder
     }
 

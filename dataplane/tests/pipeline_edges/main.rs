@@ -1,0 +1,15 @@
+//! The pipeline over real sockets, at its edges: what encoders, viewers and operators do
+//! that is not the main road.
+
+#[path = "../pipeline_support/mod.rs"]
+mod pipeline_support;
+
+mod flood;
+mod heads;
+mod lapped;
+mod life;
+mod limits;
+mod open;
+mod refusals;
+mod streams;
+mod uploads;
