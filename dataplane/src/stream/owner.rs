@@ -294,19 +294,21 @@ impl StreamOwner {
         self.uploads.len() == 0 && now - self.active >= limits.stream_idle
     }
 
+    /// Older generations of the name go too: an upload that is cut later must not bring one of
+    /// them back.
     fn delete_now(&mut self, path: &Arc<str>, generation: u64) {
-        match self.index.get(path) {
-            Some(Entry::Object(object)) if object.generation == generation => {
-                let object = object.clone();
-                if let Some(track) = self.tracks.get_mut(&object.track.name) {
-                    track.unlist_whole(&object);
-                }
-            }
-            Some(Entry::Pinned(pinned)) if pinned.generation == generation => {}
-            _ => return,
+        if let Some(track) = self.tracks.get_mut(&self.stream.track_of(path)) {
+            track.unlist_whole(path, generation);
         }
-        self.index.gone(path);
-        self.changed = true;
+        let current = match self.index.get(path) {
+            Some(Entry::Object(object)) => object.generation,
+            Some(Entry::Pinned(pinned)) => pinned.generation,
+            Some(Entry::Gone) | None => return,
+        };
+        if current == generation {
+            self.index.gone(path);
+            self.changed = true;
+        }
     }
 
     /// Gives everything back: viewers in mid-object are lapped, nothing can be asked for.

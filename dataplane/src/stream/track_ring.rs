@@ -134,9 +134,10 @@ impl TrackRing {
         self.publish_figures();
     }
 
-    /// `object` can no longer be asked for; whoever reads it goes on.
-    pub(crate) fn unlist_whole(&mut self, object: &Arc<Object>) {
-        self.objects.retain(|o| !Arc::ptr_eq(o, object));
+    /// `path` can no longer be asked for up to this generation; whoever reads it goes on.
+    pub(crate) fn unlist_whole(&mut self, path: &str, generation: u64) {
+        self.objects
+            .retain(|o| &*o.path != path || o.generation > generation);
         self.publish_figures();
     }
 
