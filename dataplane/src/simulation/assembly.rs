@@ -65,7 +65,13 @@ impl Simulation {
             let driver = Flawed::new(driver, config.flaw);
             let sockets = doors[id].iter().copied().enumerate().collect();
             let id = LoopId(id as u16);
-            Some(Loop::new(driver, id, shared.clone(), boxes.clone(), sockets))
+            Some(Loop::new(
+                driver,
+                id,
+                shared.clone(),
+                boxes.clone(),
+                sockets,
+            ))
         });
         Ok(Self {
             loops: loops.collect(),
@@ -103,10 +109,7 @@ impl Memory {
 /// One for every [`Door`], in their order; those with TLS only where there is a certificate.
 fn listeners(config: &mut SimulationConfig) -> Result<Vec<Listener>, TlsError> {
     let (viewer, encoder) = (Role::Viewer, Role::Encoder);
-    let mut plans = vec![
-        (Door::Viewer, viewer, None),
-        (Door::Encoder, encoder, None),
-    ];
+    let mut plans = vec![(Door::Viewer, viewer, None), (Door::Encoder, encoder, None)];
     if let Some(store) = config.certificates.take() {
         let certificates = Certificates::new(store);
         let tickets = TicketKeys::new(Duration::from_secs(3600))?;
@@ -122,7 +125,11 @@ fn listeners(config: &mut SimulationConfig) -> Result<Vec<Listener>, TlsError> {
         plans.push((Door::EncoderTls, encoder, Some(acceptor(None)?)));
     }
     let listener = |(door, role, acceptor)| {
-        let limits = if role == Role::Viewer { config.viewers } else { config.encoders };
+        let limits = if role == Role::Viewer {
+            config.viewers
+        } else {
+            config.encoders
+        };
         Listener::new(&format!("{door:?}"), role, limits, acceptor)
     };
     Ok(plans.into_iter().map(listener).collect())

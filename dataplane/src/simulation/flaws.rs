@@ -91,14 +91,14 @@ impl Flawed {
     }
 }
 
-/// Flips one in the last byte that was received, if that is a large piece.
+/// Flips one in the middle of what was received, if that is a large piece.
 fn flip_a_bit(places: &HashMap<Token, usize>, done: &mut Completion<Lease>) -> bool {
     let Event::ReceivedInto { result, buffer } = &mut done.event else {
         return false;
     };
     match (result, places.get(&done.token)) {
         (Ok(received), Some(at)) if *received >= LARGE => {
-            buffer[at + *received - 1] ^= 1;
+            buffer[at + *received / 2] ^= 1;
             true
         }
         _ => false,

@@ -18,7 +18,10 @@ impl Simulation {
                 ("peers that wait for a stream", this.waiting.len()),
                 ("peers that wait for a buffer", this.starved.len()),
                 ("handshakes", this.handshakes.len()),
-                ("sends from rings that are looked after", this.from_ring.len()),
+                (
+                    "sends from rings that are looked after",
+                    this.from_ring.len(),
+                ),
             ];
             for (what, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
                 held.push(format!("loop {at}: {count} {what}"));

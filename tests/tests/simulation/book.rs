@@ -138,7 +138,7 @@ impl Book {
             }
             found = Some(number);
         }
-        let number = found.ok_or(best)?;
+        let number = found.ok_or_else(|| format!("{best} ({})", self.history(&request.path)))?;
         match response.field("ETag") {
             Some(tag) if response.complete && whole && !request.head_only => {
                 let key = (request.path.clone(), tag.to_owned());
@@ -151,6 +151,21 @@ impl Book {
             Some(_) => Ok(()),
             None => Err("no tag".into()),
         }
+    }
+
+    /// What became of a name, in milliseconds.
+    fn history(&self, path: &str) -> String {
+        let ms = |time: Time| time.0 / 1_000_000;
+        let of_path = self.uploads.iter().filter(|upload| &*upload.path == path);
+        let lines: Vec<String> = of_path
+            .map(|upload| {
+                let (begun, ended) = (ms(upload.begun), upload.ended.map(ms));
+                let answer = upload.answer.map(|(at, status)| (ms(at), status));
+                let len = upload.bytes.len();
+                format!("{len} bytes {begun}..{ended:?} {answer:?}")
+            })
+            .collect();
+        lines.join("; ")
     }
 
     /// Another upload of the name began when this one was taken, and was taken before `asked`.

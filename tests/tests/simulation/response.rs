@@ -129,13 +129,14 @@ fn take_chunk(response: &mut Response, incoming: &mut Vec<u8>) -> Result<bool, S
 }
 
 /// What has come of a chunk that is cut: it is to be right, too.
-fn take_partial_chunk(response: &mut Response, incoming: &[u8]) {
+fn take_partial_chunk(response: &mut Response, incoming: &mut Vec<u8>) {
     if let Some(line) = find(incoming, b"\r\n") {
         let size = String::from_utf8_lossy(&incoming[..line]).into_owned();
         let size = usize::from_str_radix(&size, 16).unwrap_or(0);
         let payload = incoming[line + 2..].iter().take(size);
         response.body.extend(payload);
     }
+    incoming.clear();
 }
 
 fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
