@@ -140,7 +140,10 @@ impl StreamOwner {
             }
         };
         let (index, changed) = (&mut self.index, &mut self.changed);
+        let stirred = &mut self.stirred;
         let result = track.allocate(&object, bytes, |lost| {
+            // One that is not listed any more may still be followed.
+            *stirred = true;
             if is_listed(index, lost) {
                 index.passed(&lost.path);
                 *changed = true;
@@ -159,9 +162,10 @@ impl StreamOwner {
                 Some(Reply::Granted { writer })
             }
             Ok(writer) => {
+                // The ring has gone round since it began: it was too slow, not too large.
                 track.abort(writer);
                 Some(Reply::Refused {
-                    error: IngestError::TooLarge,
+                    error: IngestError::NoRoom,
                 })
             }
             Err(NoRoom::TooLarge { .. }) => Some(Reply::Refused {
