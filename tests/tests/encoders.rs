@@ -1,0 +1,145 @@
+//! Every shape that ffmpeg sends, over fresh and kept connections, plain and TLS, comes out
+//! byte for byte, and plays over HTTPS by IPv4 and IPv6.
+#![allow(missing_docs)]
+
+use std::io::Write as _;
+use std::net::TcpStream;
+
+use anyhow::{Context, Result, ensure};
+use zonecast_perf::child::Child;
+use zonecast_tests::bench::Bench;
+use zonecast_tests::compare::{fetch_all, in_folder, in_ledger};
+use zonecast_tests::encoder::{Encoder, FRAMES, Shape};
+use zonecast_tests::tool::play;
+use zonecast_tests::{PATIENCE, have, seconds};
+
+const STREAMS: [(&str, Shape, bool); 6] = [
+    ("fmp4", Shape::Fmp4, false),
+    ("fmp4-kept", Shape::Fmp4, true),
+    ("ts", Shape::Ts, false),
+    ("ts-kept", Shape::Ts, true),
+    ("dash", Shape::Dash, false),
+    ("dash-kept", Shape::Dash, true),
+];
+const SECONDS: u32 = 6;
+
+/// Starts one encoder a stream, each of which keeps a copy of all that it sends.
+fn start(bench: &Bench, url: impl Fn(&str) -> String) -> Result<Vec<Child>> {
+    let start = |(stream, shape, persistent): (&str, Shape, bool)| {
+        let mut encoder = Encoder::new(shape, url(stream), &bench.config.token);
+        encoder.persistent = persistent;
+        encoder.seconds = Some(SECONDS);
+        if !encoder.shape.entry().ends_with(".mpd") {
+            encoder.options = "-hls_list_size 0".to_owned();
+        }
+        encoder.copy = Some(bench.folder().join(stream));
+        encoder.start(bench, stream)
+    };
+    STREAMS.into_iter().map(start).collect()
+}
+
+/// Waits for the encoders' ends, then compares every object and plays every stream.
+async fn judge(bench: &Bench, encoders: &mut [Child]) -> Result<()> {
+    for encoder in encoders {
+        let status = encoder.wait(PATIENCE).await?;
+        ensure!(
+            status.is_some_and(|status| status.success()),
+            "{}: {status:?}: {}",
+            encoder.name(),
+            encoder.log_tail()
+        );
+    }
+    for (stream, shape, _) in STREAMS {
+        let written = in_folder(&bench.folder().join(stream))?;
+        ensure!(written.len() > SECONDS as usize, "{stream}: {written:?}");
+        fetch_all(bench, stream, &written).await?;
+        for url in bench.urls(&format!("{stream}/{}", shape.entry())) {
+            let played = play(&url, None).await?;
+            let frames = u64::from(SECONDS) * FRAMES;
+            ensure!(played.video == frames, "{url}: {played:?}, not {frames}");
+        }
+    }
+    Ok(())
+}
+
+/// Plain ingest, behind a tee: curl, the encoder's copy and the tee agree on every object.
+#[tokio::test]
+async fn plain_ingest() -> Result<()> {
+    if !have(&["ffmpeg", "ffprobe", "curl"]) {
+        return Ok(());
+    }
+    let bench = Bench::with_streams("plain", &STREAMS.map(|(stream, ..)| stream)).await?;
+    let (tee, ledger) = bench.tee()?;
+    let mut encoders = start(&bench, |stream| bench.ingest_url(tee.address(), stream))?;
+    judge(&bench, &mut encoders)
+        .await
+        .context(ledger.describe())?;
+    for (stream, ..) in STREAMS {
+        fetch_all(&bench, stream, &in_ledger(&ledger, stream)).await?;
+    }
+    let totals = ledger.totals();
+    ensure!(
+        totals.aborted + totals.refused + totals.unreadable == 0,
+        "{totals:?}\n{}",
+        ledger.describe()
+    );
+    bench.passed()
+}
+
+/// TLS ingest: ffmpeg's own TLS, with nothing between it and the daemon.
+#[tokio::test]
+async fn tls_ingest() -> Result<()> {
+    if !have(&["ffmpeg", "ffprobe", "curl"]) {
+        return Ok(());
+    }
+    let mut bench = Bench::new("tls")?;
+    bench.config.ingest_tls = true;
+    bench.config.add_streams(STREAMS.map(|(stream, ..)| stream));
+    bench.start().await?;
+    let mut encoders = start(&bench, |stream| bench.ingest_url(bench.ingest(), stream))?;
+    judge(&bench, &mut encoders).await?;
+    bench.passed()
+}
+
+/// A connection that an encoder keeps, and closes with answers unread, ends by a reset. What
+/// it had sent before arrives all the same: a large object, and two behind it.
+#[tokio::test]
+async fn a_reset_at_the_end_loses_nothing() -> Result<()> {
+    if !have(&["curl"]) {
+        return Ok(());
+    }
+    let bench = Bench::with_streams("reset", &["news"]).await?;
+    let put = |name: &str, body: &[u8]| {
+        let head = format!(
+            "PUT /live/news/{name} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\
+             Authorization: Bearer {}\r\n\r\n{:x}\r\n",
+            bench.config.token,
+            body.len()
+        );
+        [head.as_bytes(), body, b"\r\n0\r\n\r\n"].concat()
+    };
+    let folder = bench.folder().join("sent");
+    std::fs::create_dir(&folder)?;
+    for round in 0..8_u8 {
+        let bodies = [
+            ("first", vec![round; 40_000]),
+            ("large", vec![round + 1; 60_000]),
+            ("behind", vec![round + 2; 3000]),
+            ("last", vec![round + 3; 300]),
+        ];
+        let requests = bodies.map(|(name, body)| {
+            let name = format!("{name}-{round}.ts");
+            std::fs::write(folder.join(&name), &body).map(|()| put(&name, &body))
+        });
+        let mut encoder = TcpStream::connect(bench.ingest())?;
+        for (at, request) in requests.into_iter().enumerate() {
+            encoder.write_all(&request?)?;
+            if at == 0 {
+                // Its answer is there, and never read.
+                seconds(0.1).await;
+            }
+        }
+    }
+    fetch_all(&bench, "news", &in_folder(&folder)?).await?;
+    bench.passed()
+}
