@@ -43,6 +43,10 @@ pub struct Encode {
     pub window: u32,
     /// Write the time of day into the picture (see [`can_draw_text`]).
     pub clock: bool,
+    /// Send the init segment again after each segment (fMP4 only), for a receiver that
+    /// forgets. ffmpeg then closes the connection each time, right behind four objects in
+    /// one go and without reading: see the chapter on this in the crate's README.
+    pub resend_init: bool,
     /// The tone.
     pub tone_hertz: u32,
     /// Stop by itself; `None` goes on until it is stopped.
@@ -65,6 +69,7 @@ impl Encode {
             segment_seconds: 2,
             window: 6,
             clock: false,
+            resend_init: false,
             tone_hertz: 440,
             seconds: None,
         }
@@ -126,7 +131,9 @@ impl Encode {
             Muxer::HlsFmp4 => {
                 self.hls(&mut line, "m4s");
                 line.words("-hls_segment_type fmp4 -hls_fmp4_init_filename init.mp4");
-                line.words("-hls_fmp4_init_resend 1");
+                if self.resend_init {
+                    line.words("-hls_fmp4_init_resend 1");
+                }
             }
             Muxer::HlsTs => self.hls(&mut line, "ts"),
             Muxer::Dash { streaming } => self.dash(&mut line, streaming),

@@ -2,7 +2,6 @@
 //! configuration file, all in one work folder.
 
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,6 +11,9 @@ use rustls::crypto::aws_lc_rs;
 use sha2::{Digest as _, Sha256};
 
 use crate::ledger::hex;
+
+mod ports;
+pub use ports::Ports;
 
 /// A self-signed certificate for this machine, and a client that trusts only it.
 #[derive(Debug, Clone)]
@@ -69,73 +71,16 @@ fn write(path: &Path, text: &str) -> Result<()> {
 /// # Errors
 /// The system has no randomness.
 pub fn token() -> Result<String> {
-    let mut bytes = [0; 16];
+    Ok(hex(&random::<16>()?))
+}
+
+fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
     let random = aws_lc_rs::default_provider().secure_random;
     random
         .fill(&mut bytes)
         .map_err(|_| anyhow::anyhow!("no randomness"))?;
-    Ok(hex(&bytes))
-}
-
-/// The ports of a daemon on this machine.
-#[derive(Debug, Clone, Copy)]
-pub struct Ports {
-    /// Viewers by TLS.
-    pub https: u16,
-    /// Viewers in plain.
-    pub http: u16,
-    /// Encoders.
-    pub ingest: u16,
-    /// The admin listener.
-    pub admin: u16,
-    /// This machine has the address `::1`, and viewers' ports are free there, too.
-    pub ipv6: bool,
-}
-
-impl Ports {
-    /// Picks ports that are free now on 127.0.0.1 and, where there is one, on `::1`.
-    ///
-    /// # Errors
-    /// There are none.
-    pub fn pick() -> Result<Ports> {
-        let ipv6 = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
-        let mut held = Vec::new();
-        let mut pick = || -> Result<u16> {
-            for _ in 0..100 {
-                let four = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-                let port = four.local_addr()?.port();
-                let six = ipv6.then(|| TcpListener::bind((Ipv6Addr::LOCALHOST, port)));
-                if !matches!(six, Some(Err(_))) {
-                    held.push((four, six));
-                    return Ok(port);
-                }
-            }
-            anyhow::bail!("no port is free on both 127.0.0.1 and ::1")
-        };
-        Ok(Ports {
-            https: pick()?,
-            http: pick()?,
-            ingest: pick()?,
-            admin: pick()?,
-            ipv6,
-        })
-    }
-
-    /// An IPv4 loopback address with this port.
-    #[must_use]
-    pub fn four(port: u16) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, port).into()
-    }
-
-    /// An IPv6 loopback address with this port, or IPv4 where there is no IPv6.
-    #[must_use]
-    pub fn six(&self, port: u16) -> SocketAddr {
-        if self.ipv6 {
-            (Ipv6Addr::LOCALHOST, port).into()
-        } else {
-            Ports::four(port)
-        }
-    }
+    Ok(bytes)
 }
 
 /// A stream that the configuration names.
@@ -245,7 +190,7 @@ impl Setup {
         for stream in &self.streams {
             add(format_args!("[[streams]]\nid = {}", quoted(&stream.id)));
             add(format_args!(
-                "token_sha256 = \"{token}\"\nring = {}",
+                "token_sha256 = \"{token}\"\nring = {}\ntracks_max = 4",
                 quoted(&self.ring)
             ));
             if let Some(zone) = stream.zone {

@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 use zonecast_perf::ledger::key_of;
 
+pub mod encoder;
 mod serve;
 
 /// How long a GET for an object that is not there waits for it.

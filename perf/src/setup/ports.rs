@@ -1,0 +1,76 @@
+//! Free ports for a daemon on this machine.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+
+use anyhow::Result;
+
+use super::random;
+
+/// Where [`Ports::pick`] looks.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+const PORT_TRIES_MAX: u32 = 1000;
+
+/// The ports of a daemon on this machine.
+#[derive(Debug, Clone, Copy)]
+pub struct Ports {
+    /// Viewers by TLS.
+    pub https: u16,
+    /// Viewers in plain.
+    pub http: u16,
+    /// Encoders.
+    pub ingest: u16,
+    /// The admin listener.
+    pub admin: u16,
+    /// This machine has the address `::1`, and viewers' ports are free there, too.
+    pub ipv6: bool,
+}
+
+impl Ports {
+    /// Picks ports that are free now on 127.0.0.1 and, where there is one, on `::1`: at
+    /// random, and below those that the system gives to outgoing connections, since one of
+    /// these could be taken before the daemon listens.
+    ///
+    /// # Errors
+    /// There are none.
+    pub fn pick() -> Result<Ports> {
+        let ipv6 = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
+        let mut held = Vec::new();
+        let mut pick = || -> Result<u16> {
+            for _ in 0..PORT_TRIES_MAX {
+                let [high, low] = random()?;
+                let offset = u16::from_be_bytes([high, low]) % (PORTS.end - PORTS.start);
+                let port = PORTS.start + offset;
+                let four = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+                let six = ipv6.then(|| TcpListener::bind((Ipv6Addr::LOCALHOST, port)));
+                if four.is_ok() && !matches!(six, Some(Err(_))) {
+                    held.push((four, six));
+                    return Ok(port);
+                }
+            }
+            anyhow::bail!("no port is free on both 127.0.0.1 and ::1")
+        };
+        Ok(Ports {
+            https: pick()?,
+            http: pick()?,
+            ingest: pick()?,
+            admin: pick()?,
+            ipv6,
+        })
+    }
+
+    /// An IPv4 loopback address with this port.
+    #[must_use]
+    pub fn four(port: u16) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, port).into()
+    }
+
+    /// An IPv6 loopback address with this port, or IPv4 where there is no IPv6.
+    #[must_use]
+    pub fn six(&self, port: u16) -> SocketAddr {
+        if self.ipv6 {
+            (Ipv6Addr::LOCALHOST, port).into()
+        } else {
+            Ports::four(port)
+        }
+    }
+}
