@@ -247,10 +247,10 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         self.post.send(stream.owner, message);
     }
 
-    /// The encoder is alive.
+    /// The encoder is alive; one that may not upload has had its deadline from the start.
     fn touch(&mut self, id: PeerId) {
         let upload = self.peers.get(id).and_then(|p| p.upload.as_ref());
-        if upload.is_some_and(|u| matches!(u.target, Target::Discard(_))) {
+        if upload.is_some_and(|u| u.stream.is_none()) {
             return;
         }
         let until: Time = self.driver.now() + self.shared.ingest_idle;
