@@ -34,8 +34,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         };
         let more = !response.ended;
         response.reading = Some((ring, chunk));
-        if !response.looked_after {
-            response.looked_after = true;
+        if !std::mem::replace(&mut peer.looked_after, true) {
             self.from_ring.push(id);
         }
         let span = lease
@@ -51,11 +50,8 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             let Some(peer) = self.peers.get_mut(*id) else {
                 return false;
             };
-            let Some(response) = &mut peer.response else {
-                return false;
-            };
-            let Some((ring, chunk)) = response.reading else {
-                response.looked_after = false;
+            let Some((ring, chunk)) = peer.response.as_ref().and_then(|r| r.reading) else {
+                peer.looked_after = false;
                 return false;
             };
             let wanted_back = self

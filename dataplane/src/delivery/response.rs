@@ -74,8 +74,6 @@ pub(crate) struct Response {
     pub(crate) in_flight: u64,
     /// The chunk that a send in flight reads from, straight from the ring.
     pub(crate) reading: Option<(u64, ChunkRef)>,
-    /// It is among those whose sends from a ring are looked after.
-    pub(crate) looked_after: bool,
     started: Option<Time>,
     /// Since when bytes are counted, without a rest.
     pub(crate) rate_since: Option<Time>,
@@ -112,7 +110,6 @@ impl Response {
             ended: false,
             in_flight: 0,
             reading: None,
-            looked_after: false,
             started: None,
             rate_since: None,
             rate_bytes: 0,

@@ -74,6 +74,8 @@ pub(crate) struct Peer {
     pub(crate) wait_place: Option<(usize, usize)>,
     pub(crate) wait: Option<Wait>,
     pub(crate) response: Option<Response>,
+    /// It is among those whose sends from a ring are looked after.
+    pub(crate) looked_after: bool,
     pub(crate) upload: Option<Box<Upload>>,
     /// Bytes drained after the last response.
     pub(crate) drained: usize,
@@ -109,6 +111,7 @@ impl Peer {
             wait_place: None,
             wait: None,
             response: None,
+            looked_after: false,
             upload: None,
             drained: 0,
         }
