@@ -2,6 +2,8 @@
 //! loop, responses that end are followed by close_notify and cut ones are not, and an
 //! encoder that closes without reading loses nothing.
 
+#![allow(clippy::unwrap_used)]
+
 mod pipeline_support;
 
 use std::io::ErrorKind;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustls::client::Resumption;
-use rustls::version::TLS13;
+use rustls::version::{TLS12, TLS13};
 
 use crate::pipeline_support::tls::{self, Identity};
 use crate::pipeline_support::{Client, Running, bytes, chunk, put_head};
@@ -60,5 +60,62 @@ fn handshakes_and_uploads() {
         late.iter().all(|(put, got)| *put < limit && *got < limit),
         "{worst:?}"
     );
+    running.stop();
+}
+
+/// Records that cannot be opened end the connection, whatever it is doing, and nothing else.
+#[test]
+fn garbage_records() {
+    let identity = Identity::new();
+    let running = Running::start(tls::config(&identity));
+    let garbage = [&[23, 3, 3, 0, 40][..], &[7; 40]].concat();
+    let request = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").into_bytes();
+    for version in [&TLS13, &TLS12] {
+        let client = identity.client(version);
+        let mut encoder = Client::connect_tls(running.ingest, &client);
+        encoder.send(&put_head(
+            "/live/a/open.ts",
+            "Transfer-Encoding: chunked\r\n",
+        ));
+        encoder.send(&chunk(&bytes(1, 100_000)));
+        running.until("it opens", |d| {
+            d.streams().iter().any(|s| s.uploads_open > 0)
+        });
+        let viewing = [
+            vec![],
+            b"GET /li".to_vec(),
+            request("/live/a/never.ts"),
+            request("/live/a/done.m3u8"),
+        ];
+        let encoding = [
+            vec![],
+            put_head("/live/a/x.ts", "Content-Length: 100\r\n"),
+            [
+                put_head("/live/a/y.ts", "Content-Length: 100\r\n"),
+                bytes(1, 100),
+            ]
+            .concat(),
+        ];
+        let viewing = viewing.into_iter().map(|sent| (running.viewers, sent));
+        let encoding = encoding.into_iter().map(|sent| (running.ingest, sent));
+        for (at, sent) in viewing.chain(encoding) {
+            for at_once in [true, false] {
+                let mut peer = Client::connect_tls(at, &client);
+                peer.send(&sent);
+                if !at_once {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                std::io::Write::write_all(&mut peer.socket(), &garbage).unwrap();
+                while !peer.is_ended() {}
+            }
+        }
+        encoder.send(b"0\r\n\r\n");
+        assert!(matches!(encoder.response().status, 201 | 204));
+        let got = Client::connect_tls(running.viewers, &client).get("/live/a/open.ts", "");
+        assert!(got.body == bytes(1, 100_000));
+    }
+    running.until("nobody is left", |_| {
+        running.sum(|z| z.viewers + z.encoders) == 0
+    });
     running.stop();
 }

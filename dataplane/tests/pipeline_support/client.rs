@@ -158,17 +158,21 @@ impl Client {
 
     /// Reads up to the end of a head.
     pub fn head(&mut self) -> String {
+        let head = self.try_head();
+        head.unwrap_or_else(|| panic!("the connection ended in a head: {:?}", self.left))
+    }
+
+    /// The same; `None` when the connection ends before.
+    pub fn try_head(&mut self) -> Option<String> {
         loop {
             if let Some(end) = find(&self.left, b"\r\n\r\n") {
                 let rest = self.left.split_off(end + 4);
                 let head = std::mem::replace(&mut self.left, rest);
-                return String::from_utf8(head).unwrap();
+                return Some(String::from_utf8(head).unwrap());
             }
-            assert!(
-                self.more(),
-                "the connection ended in a head: {:?}",
-                self.left
-            );
+            if !self.more() {
+                return None;
+            }
         }
     }
 

@@ -6,6 +6,7 @@
     unreachable_pub,
     unused_imports,
     missing_docs,
+    clippy::unwrap_used,
     reason = "each test file uses its own part"
 )]
 
