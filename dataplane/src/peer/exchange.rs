@@ -6,7 +6,7 @@ use std::io;
 use zonecast_io::{Buffer, Driver, Outgoing, Received};
 use zonecast_ring::Lease;
 
-use super::{How, PeerId, Plaintext, State};
+use super::{How, PeerId, Plaintext, Role, State};
 use crate::loops::Loop;
 use crate::tls::TlsError;
 
@@ -28,7 +28,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         peer.receive = None;
         match result {
             _ if peer.state == State::Closing => self.teardown(id),
-            Err(_) => self.terminate(id, How::Abort),
+            Err(_) => self.receive_failed(id),
             Ok(bytes) if bytes.is_empty() => self.peer_finished(id),
             Ok(bytes) => {
                 peer.inbox.borrow(&mut self.scratch);
@@ -52,9 +52,18 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             .put_buffer(buffer, *result.as_ref().unwrap_or(&0));
         match result {
             _ if peer.state == State::Closing => self.teardown(id),
-            Err(_) => self.terminate(id, How::Abort),
+            Err(_) => self.receive_failed(id),
             Ok(0) => self.peer_finished(id),
             Ok(_) => self.advance(id),
+        }
+    }
+
+    /// The connection broke. An encoder that closes with answers unread resets it, so what it
+    /// had sent before is worked off as after a proper end.
+    fn receive_failed(&mut self, id: PeerId) {
+        match self.peers.get(id).map(|peer| peer.role) {
+            Some(Role::Encoder) => self.peer_finished(id),
+            _ => self.terminate(id, How::Abort),
         }
     }
 
@@ -132,9 +141,13 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
                 drop(out);
                 self.teardown(id);
             }
-            Err(_) | Ok(0) if length > 0 => {
+            Err(error) => {
                 drop(out);
-                self.send_failed(id);
+                self.send_failed(id, &error);
+            }
+            Ok(0) if length > 0 => {
+                drop(out);
+                self.terminate(id, How::Abort);
             }
             Ok(n) if n < length => self.send_rest(id, out, n),
             _ => {
@@ -184,9 +197,15 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
     }
 
     /// The socket takes nothing any more. For an encoder whose upload is committed that is
-    /// no error: it closes without reading the answer.
-    fn send_failed(&mut self, id: PeerId) {
-        self.terminate(id, How::Abort);
+    /// no error: it closes without reading the answer, and what it sent behind that upload
+    /// is still worked off.
+    fn send_failed(&mut self, id: PeerId, error: &io::Error) {
+        use io::ErrorKind::{BrokenPipe, ConnectionReset};
+        let is_gone = matches!(error.kind(), BrokenPipe | ConnectionReset);
+        match self.peers.get(id).map(|peer| (peer.role, peer.state)) {
+            Some((Role::Encoder, State::Response)) if is_gone => self.response_done(id),
+            _ => self.terminate(id, How::Abort),
+        }
     }
 
     /// A record that the peer sent cannot be opened.
