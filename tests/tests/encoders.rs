@@ -23,24 +23,26 @@ const STREAMS: [(&str, Shape, bool); 6] = [
 ];
 const SECONDS: u32 = 6;
 
-/// Starts one encoder a stream, each of which keeps a copy of all that it sends.
-fn start(bench: &Bench, url: impl Fn(&str) -> String) -> Result<Vec<Child>> {
-    let start = |(stream, shape, persistent): (&str, Shape, bool)| {
-        let mut encoder = Encoder::new(shape, url(stream), &bench.config.token);
-        encoder.persistent = persistent;
-        encoder.seconds = Some(SECONDS);
-        if !encoder.shape.entry().ends_with(".mpd") {
-            encoder.options = "-hls_list_size 0".to_owned();
-        }
-        encoder.copy = Some(bench.folder().join(stream));
-        encoder.start(bench, stream)
-    };
-    STREAMS.into_iter().map(start).collect()
+/// Starts an encoder, which keeps a copy of all that it sends.
+fn start(
+    bench: &Bench,
+    (stream, shape, persistent): (&str, Shape, bool),
+    url: String,
+    seconds: Option<u32>,
+) -> Result<Child> {
+    let mut encoder = Encoder::new(shape, url, &bench.config.token);
+    encoder.persistent = persistent;
+    encoder.seconds = seconds;
+    if !encoder.shape.entry().ends_with(".mpd") {
+        encoder.options = "-hls_list_size 0".to_owned();
+    }
+    encoder.copy = Some(bench.folder().join(stream));
+    encoder.start(bench, stream)
 }
 
 /// Waits for the encoders' ends, then compares every object and plays every stream.
 async fn judge(bench: &Bench, encoders: &mut [Child]) -> Result<()> {
-    for encoder in encoders {
+    for encoder in &mut *encoders {
         let status = encoder.wait(PATIENCE).await?;
         ensure!(
             status.is_some_and(|status| status.success()),
@@ -49,7 +51,10 @@ async fn judge(bench: &Bench, encoders: &mut [Child]) -> Result<()> {
             encoder.log_tail()
         );
     }
-    for (stream, shape, _) in STREAMS {
+    for encoder in &*encoders {
+        let stream = encoder.name();
+        let shape = STREAMS.iter().find(|(name, ..)| *name == stream);
+        let (_, shape, _) = shape.context("it is one of them")?;
         let written = in_folder(&bench.folder().join(stream))?;
         ensure!(written.len() > SECONDS as usize, "{stream}: {written:?}");
         fetch_all(bench, stream, &written).await?;
@@ -70,7 +75,15 @@ async fn plain_ingest() -> Result<()> {
     }
     let bench = Bench::with_streams("plain", &STREAMS.map(|(stream, ..)| stream)).await?;
     let (tee, ledger) = bench.tee()?;
-    let mut encoders = start(&bench, |stream| bench.ingest_url(tee.address(), stream))?;
+    let start = |stream| {
+        start(
+            &bench,
+            stream,
+            bench.ingest_url(tee.address(), stream.0),
+            Some(SECONDS),
+        )
+    };
+    let mut encoders = STREAMS.map(start).into_iter().collect::<Result<Vec<_>>>()?;
     judge(&bench, &mut encoders)
         .await
         .context(ledger.describe())?;
@@ -86,18 +99,65 @@ async fn plain_ingest() -> Result<()> {
     bench.passed()
 }
 
-/// TLS ingest: ffmpeg's own TLS, with nothing between it and the daemon.
+async fn tls_bench(test: &str, streams: &[(&str, Shape, bool)]) -> Result<Bench> {
+    let mut bench = Bench::new(test)?;
+    bench.config.ingest_tls = true;
+    bench
+        .config
+        .add_streams(streams.iter().map(|(stream, ..)| *stream));
+    bench.start().await?;
+    Ok(bench)
+}
+
+/// TLS ingest, a connection an object: ffmpeg's own TLS, with nothing between it and the
+/// daemon.
 #[tokio::test]
 async fn tls_ingest() -> Result<()> {
     if !have(&["ffmpeg", "ffprobe", "curl"]) {
         return Ok(());
     }
-    let mut bench = Bench::new("tls")?;
-    bench.config.ingest_tls = true;
-    bench.config.add_streams(STREAMS.map(|(stream, ..)| stream));
-    bench.start().await?;
-    let mut encoders = start(&bench, |stream| bench.ingest_url(bench.ingest(), stream))?;
+    let streams: Vec<_> = STREAMS.into_iter().filter(|(.., kept)| !kept).collect();
+    let bench = tls_bench("tls", &streams).await?;
+    let url = |stream| bench.ingest_url(bench.ingest(), stream);
+    let start = |stream: &(_, _, _)| start(&bench, *stream, url(stream.0), Some(SECONDS));
+    let mut encoders = streams.iter().map(start).collect::<Result<Vec<_>>>()?;
     judge(&bench, &mut encoders).await?;
+    bench.passed()
+}
+
+/// TLS ingest over kept connections, looked at while the encoders run: at its exit ffmpeg
+/// leaves answers unread (it reads one TLS record an object), which makes its close a reset,
+/// and what its own kernel had not sent by then is lost.
+#[tokio::test]
+async fn tls_ingest_over_kept_connections() -> Result<()> {
+    if !have(&["ffmpeg", "ffprobe", "curl"]) {
+        return Ok(());
+    }
+    let streams: Vec<_> = STREAMS.into_iter().filter(|(.., kept)| *kept).collect();
+    let bench = tls_bench("kept", &streams).await?;
+    let url = |stream| bench.ingest_url(bench.ingest(), stream);
+    let start = |stream: &(_, _, _)| start(&bench, *stream, url(stream.0), None);
+    let mut encoders = streams.iter().map(start).collect::<Result<Vec<_>>>()?;
+    seconds(f64::from(SECONDS) + 1.0).await;
+    for (stream, shape, _) in &streams {
+        let mut written = in_folder(&bench.folder().join(stream))?;
+        // What is replaced with every segment, and the segment that is just being written.
+        written.retain(|name, _| *name != shape.entry());
+        for newest in ["live", "chunk-stream0-", "chunk-stream1-"] {
+            let newest = written.keys().filter(|name| name.starts_with(newest));
+            if let Some(newest) = newest.max().cloned() {
+                written.remove(&newest);
+            }
+        }
+        ensure!(written.len() >= 5, "{stream}: {written:?}");
+        fetch_all(&bench, stream, &written).await?;
+        for url in bench.urls(&format!("{stream}/{}", shape.entry())) {
+            play(&url, Some(1)).await?;
+        }
+    }
+    for encoder in &mut encoders {
+        ensure!(encoder.ended()?.is_none(), "{}", encoder.log_tail());
+    }
     bench.passed()
 }
 
@@ -122,8 +182,8 @@ async fn a_reset_at_the_end_loses_nothing() -> Result<()> {
     std::fs::create_dir(&folder)?;
     for round in 0..8_u8 {
         let bodies = [
-            ("first", vec![round; 40_000]),
-            ("large", vec![round + 1; 60_000]),
+            ("first", vec![round; 10_000]),
+            ("large", vec![round + 1; 20_000]),
             ("behind", vec![round + 2; 3000]),
             ("last", vec![round + 3; 300]),
         ];
@@ -132,6 +192,8 @@ async fn a_reset_at_the_end_loses_nothing() -> Result<()> {
             std::fs::write(folder.join(&name), &body).map(|()| put(&name, &body))
         });
         let mut encoder = TcpStream::connect(bench.ingest())?;
+        // What the encoder's own kernel still holds when it resets is lost, so hold nothing.
+        encoder.set_nodelay(true)?;
         for (at, request) in requests.into_iter().enumerate() {
             encoder.write_all(&request?)?;
             if at == 0 {

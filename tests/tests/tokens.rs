@@ -72,7 +72,7 @@ async fn every_way_to_carry_a_token() -> Result<()> {
 /// nothing can be watched, and the log has one line a stream with the reason, however many
 /// requests there were.
 #[tokio::test]
-async fn unauthoriseds_are_refused_and_said_once() -> Result<()> {
+async fn wrong_tokens_are_refused_and_said_once() -> Result<()> {
     if !have(&NEEDS) {
         return Ok(());
     }
