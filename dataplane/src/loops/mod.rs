@@ -13,7 +13,7 @@ mod timers;
 mod turn;
 mod waiting_lists;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -50,8 +50,8 @@ pub(crate) struct Loop<D: Driver<Hold = Lease>> {
     pub(crate) handshakes: VecDeque<PeerId>,
     /// Viewers whose plain response is being sent straight from a ring.
     pub(crate) from_ring: Vec<PeerId>,
-    /// Streams that this loop owns, by the address of their shared part.
-    pub(crate) owned: HashMap<usize, StreamOwner>,
+    /// Streams that this loop owns, by number.
+    pub(crate) owned: BTreeMap<usize, StreamOwner>,
     /// This loop's readers of rings, by ring number.
     pub(crate) readers: HashMap<u64, Rc<LoopReader>>,
     accepts: Accepts,
@@ -97,7 +97,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             starved: VecDeque::new(),
             handshakes: VecDeque::new(),
             from_ring: Vec::new(),
-            owned: HashMap::new(),
+            owned: BTreeMap::new(),
             readers: HashMap::new(),
             accepts: Accepts::new(listeners),
             connections: [0; 2],

@@ -3,7 +3,7 @@
 //! Each list is a vector; a peer knows its place in it, and the last one takes the place of
 //! one that leaves. So coming and going cost the same for one viewer and for ten thousand.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use zonecast_io::Driver;
@@ -18,16 +18,16 @@ struct List {
     peers: Vec<PeerId>,
 }
 
-/// By the address of the stream's shared part, which the list itself keeps alive.
+/// By the stream's number.
 #[derive(Default)]
 pub(crate) struct WaitingLists {
-    lists: HashMap<usize, List>,
+    lists: BTreeMap<usize, List>,
     waiting: usize,
 }
 
-/// The key of a stream in maps.
-pub(crate) fn key(stream: &Arc<Stream>) -> usize {
-    Arc::as_ptr(stream) as usize
+/// The key of a stream in maps: their order is the same in every run of a seed.
+pub(crate) fn key(stream: &Stream) -> usize {
+    stream.number as usize
 }
 
 impl WaitingLists {

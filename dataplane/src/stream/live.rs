@@ -16,6 +16,8 @@ use crate::status::{StreamStatus, TrackStatus};
 
 /// A live channel, with one id on all nodes.
 pub(crate) struct Stream {
+    /// Names it in this run of the daemon; one that comes back has another.
+    pub(crate) number: u64,
     pub(crate) id: Arc<str>,
     pub(crate) zone: ZoneId,
     /// The loop that owns its rings.
@@ -59,6 +61,7 @@ impl Stream {
         (epoch, generations): (u64, Arc<AtomicU64>),
     ) -> Self {
         Self {
+            number: generations.fetch_add(1, Ordering::Relaxed),
             id: settings.id.as_str().into(),
             zone,
             owner,

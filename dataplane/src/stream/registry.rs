@@ -198,7 +198,8 @@ impl Registry {
             }
         }
         let stays = |s: &Arc<Stream>| streams.get(&s.id).is_some_and(|n| Arc::ptr_eq(n, s));
-        let closed = old.values().filter(|s| !stays(s)).cloned().collect();
+        let mut closed: Vec<_> = old.values().filter(|s| !stays(s)).cloned().collect();
+        closed.sort_unstable_by_key(|stream| stream.number);
         self.streams.store(Arc::new(streams));
         Changed { closed, added }
     }
