@@ -17,6 +17,7 @@ mod assembly;
 mod flaws;
 mod holdings;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,6 +61,10 @@ pub struct SimulationConfig {
     pub streams: Vec<StreamConfig>,
     /// `None`: no TLS.
     pub certificates: Option<CertificateStore>,
+    /// Records that one TLS key may seal.
+    pub records_per_key: u64,
+    /// Messages, and notices, that a loop's mailbox holds.
+    pub mail_max: usize,
     /// What is broken on purpose.
     pub flaw: Flaw,
 }
@@ -84,6 +89,8 @@ pub struct Simulation {
     /// By loop and [`Door`].
     doors: Vec<Vec<ListenerId>>,
     boxes: Arc<[Mailbox]>,
+    /// What the control plane says and the mailboxes have no room for.
+    letters: VecDeque<(LoopId, Message)>,
     shared: Arc<Shared>,
     zones: usize,
     world: SimWorld,
@@ -111,6 +118,7 @@ impl Simulation {
     /// # Panics
     /// When a loop's driver fails.
     pub fn step_until(&mut self, limit: Time) -> bool {
+        self.post();
         let Some(order) = self.world.step_until(limit) else {
             return false;
         };
@@ -146,12 +154,13 @@ impl Simulation {
         counters::snapshot(&self.shared.counters, self.zones)
     }
 
-    /// Closes every stream, as a configuration without any does.
-    pub fn close_streams(&mut self) {
+    /// Takes other streams over, as a new configuration does; without an open token the ones
+    /// that encoders made are closed, too.
+    pub fn reload(&mut self, streams: Vec<StreamConfig>, open_token: Option<TokenHash>) {
         let changed = self.shared.registry.reload(&Reload {
-            streams: Vec::new(),
-            open_token: None,
-            streams_max: 0,
+            streams,
+            open_token,
+            streams_max: assembly::STREAMS_MAX,
             certificates: None,
         });
         for stream in changed.closed {
@@ -172,8 +181,17 @@ impl Simulation {
         self.loops.iter().all(Option::is_none)
     }
 
-    fn tell(&self, id: LoopId, message: Message) {
-        // The mailbox of a loop that is turned again and again has room for a few.
-        drop(self.boxes[usize::from(id.0)].put(message));
+    fn tell(&mut self, id: LoopId, message: Message) {
+        self.letters.push_back((id, message));
+        self.post();
+    }
+
+    fn post(&mut self) {
+        while let Some((id, message)) = self.letters.pop_front() {
+            if let Some(message) = self.boxes[usize::from(id.0)].put(message) {
+                self.letters.push_front((id, message));
+                return;
+            }
+        }
     }
 }

@@ -85,9 +85,14 @@ pub(crate) struct Mailbox {
 
 impl Mailbox {
     pub(crate) fn new(waker: Waker, streams_max: usize) -> Self {
+        Self::with_room(waker, MESSAGES_MAX, streams_max)
+    }
+
+    /// For so many messages, and notices of so many streams.
+    pub(crate) fn with_room(waker: Waker, messages: usize, notices: usize) -> Self {
         Self {
-            messages: ArrayQueue::new(MESSAGES_MAX),
-            notices: ArrayQueue::new(streams_max.max(1)),
+            messages: ArrayQueue::new(messages.max(1)),
+            notices: ArrayQueue::new(notices.max(1)),
             look_at_all: AtomicBool::new(false),
             waker,
         }
@@ -132,6 +137,12 @@ impl Post {
             boxes,
             waiting: VecDeque::new(),
         }
+    }
+
+    /// Messages that found no room yet.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
     }
 
     pub(crate) fn own(&self, id: LoopId) -> &Mailbox {

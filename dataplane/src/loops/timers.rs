@@ -56,4 +56,10 @@ impl Timers {
             }
         }
     }
+
+    /// Entries, of peers that are gone too.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
 }

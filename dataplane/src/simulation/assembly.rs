@@ -1,6 +1,7 @@
 //! From a configuration to loops over simulated drivers, as `dataplane/start.rs` does over
 //! real ones.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,9 +18,7 @@ use crate::loops::{Loop, Mailbox};
 use crate::peer::Role;
 use crate::shared::{Listener, Shared};
 use crate::stream::{Registry, RegistryConfig, Saved};
-use crate::tls::{
-    Acceptor, AcceptorConfig, Certificates, RECORDS_PER_KEY, TicketKeys, TlsError, Versions,
-};
+use crate::tls::{Acceptor, AcceptorConfig, Certificates, TicketKeys, TlsError, Versions};
 
 /// Streams at most.
 pub(super) const STREAMS_MAX: u32 = 32;
@@ -43,7 +42,11 @@ impl Simulation {
         for _ in &config.loops {
             let mut driver = world.driver::<Lease>(&config.driver);
             let sockets: Vec<ListenerId> = listeners.iter().map(|_| driver.listen()).collect();
-            boxes.push(Mailbox::new(driver.waker(), STREAMS_MAX as usize));
+            boxes.push(Mailbox::with_room(
+                driver.waker(),
+                config.mail_max,
+                config.mail_max,
+            ));
             drivers.push(driver);
             doors.push(sockets);
         }
@@ -77,6 +80,7 @@ impl Simulation {
             loops: loops.collect(),
             doors,
             boxes,
+            letters: VecDeque::new(),
             shared,
             zones,
             world,
@@ -118,7 +122,7 @@ fn listeners(config: &mut SimulationConfig) -> Result<Vec<Listener>, TlsError> {
                 certificates: certificates.clone(),
                 tickets,
                 versions: Versions::default(),
-                records_per_key: RECORDS_PER_KEY,
+                records_per_key: config.records_per_key,
             })
         };
         plans.push((Door::ViewerTls, viewer, Some(acceptor(Some(tickets))?)));

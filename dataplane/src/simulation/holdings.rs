@@ -2,8 +2,17 @@
 
 use std::sync::atomic::Ordering;
 
+use zonecast_io::Driver;
+use zonecast_ring::Lease;
+
 use super::Simulation;
 use super::assembly::STREAMS_MAX;
+use crate::loops::Loop;
+
+/// Entries of timers: a few a connection, of all that there were within the longest deadline.
+const TIMERS_MAX: usize = 4096;
+/// What a connection may hold on the heap: a request head and what was sent ahead.
+const PEER_BYTES_MAX: usize = 96 << 10;
 
 impl Simulation {
     /// What connections hold, one line each: peers, places in lists, buffers. Empty when nobody
@@ -18,6 +27,8 @@ impl Simulation {
                 ("peers that wait for a stream", this.waiting.len()),
                 ("peers that wait for a buffer", this.starved.len()),
                 ("handshakes", this.handshakes.len()),
+                ("timers", this.timers.len()),
+                ("messages that wait", this.post.waiting()),
                 (
                     "sends from rings that are looked after",
                     this.from_ring.len(),
@@ -73,11 +84,26 @@ impl Simulation {
                 ("peers that wait for a stream", this.waiting.len(), peers),
                 ("sends from rings", this.from_ring.len(), slots * 64),
                 ("streams", this.owned.len(), STREAMS_MAX as usize),
+                ("timers", this.timers.len(), TIMERS_MAX),
+                ("messages that wait", this.post.waiting(), slots * 8 + 64),
+                ("bytes of a peer", this.bytes_of_a_peer(), PEER_BYTES_MAX),
             ];
             for (what, count, most) in bounds.into_iter().filter(|(_, count, most)| count > most) {
                 out.push(format!("loop {at}: {count} {what}, {most} at most"));
             }
         }
         out
+    }
+}
+
+impl<D: Driver<Hold = Lease>> Loop<D> {
+    /// What the largest of its peers keeps of what it was sent.
+    fn bytes_of_a_peer(&self) -> usize {
+        let ids = self.peers.ids().into_iter();
+        let peers = ids.filter_map(|id| self.peers.get(id));
+        peers
+            .map(|peer| peer.inbox.len() + peer.head.len())
+            .max()
+            .unwrap_or(0)
     }
 }
