@@ -13,7 +13,12 @@ use super::wire::Wire;
 pub(crate) struct Stage<'a> {
     pub(crate) simulation: &'a Simulation,
     pub(crate) book: &'a mut Book,
-    pub(crate) tls: Option<&'a Arc<ClientConfig>>,
+    /// Of TLS 1.3 and 1.2.
+    pub(crate) tls: Option<&'a [Arc<ClientConfig>; 2]>,
+    /// Whether the configuration has, or may have, closed a stream.
+    pub(crate) reloaded: bool,
+    /// Whether the pipeline accepts nobody any more.
+    pub(crate) drained: bool,
     pub(crate) now: Time,
 }
 
@@ -21,7 +26,8 @@ impl Stage<'_> {
     /// A connection to a loop.
     pub(crate) fn connect(&self, index: usize, door: Door) -> Wire {
         let secured = matches!(door, Door::ViewerTls | Door::EncoderTls);
-        let tls = self.tls.filter(|_| secured);
+        let old = index / 4 % 2;
+        let tls = self.tls.filter(|_| secured).map(|tls| &tls[old]);
         Wire::new(self.simulation.connect(index, door), tls)
     }
 }

@@ -117,6 +117,9 @@ impl Encoder {
         }
         if let Some(piece) = upload.pieces.next() {
             wire.write(&piece);
+            if self.random.percent(3) {
+                wire.update_keys();
+            }
             self.next_at = stage.now + self.random.up_to_ms(self.plan.pause_ms);
             if upload.pieces.len() > 0 || upload.ending != Ending::Whole {
                 return;
@@ -143,6 +146,7 @@ impl Encoder {
             let upload = self.upload.take().ok_or("an answer to nothing")?;
             let status = response.status;
             let expected = match upload.number {
+                _ if status == 403 => stage.reloaded,
                 None => matches!(status, 204 | 503),
                 Some(_) => matches!(status, 201 | 204 | 412 | 408 | 413 | 503),
             };
@@ -177,7 +181,7 @@ impl Actor for Encoder {
             if stage.now < self.next_at {
                 return Ok(Next::At(self.next_at));
             }
-            if self.plan.objects == 0 {
+            if self.plan.objects == 0 || (stage.drained && self.wire.is_none()) {
                 let Some(wire) = &mut self.wire else {
                     return Ok(Next::Done);
                 };

@@ -12,10 +12,13 @@ mod response;
 mod run;
 mod scenario;
 mod seeds;
+mod vandal;
 mod viewer;
 mod wire;
 
 mod canaries;
+
+use std::time::Duration;
 
 use run::run;
 use scenario::Scenario;
@@ -42,6 +45,17 @@ fn a_calm_run() {
 #[test]
 fn any_weather() {
     each_seed("any_weather", SEEDS, |seed| run(&Scenario::from_seed(seed)));
+}
+
+/// In the middle of it all nobody is accepted any more: what is in flight ends, and then the
+/// loops.
+#[test]
+fn a_drain_in_the_middle() {
+    each_seed("a_drain_in_the_middle", SEEDS / 2, |seed| {
+        let mut scenario = Scenario::from_seed(seed);
+        scenario.drains = Some(Duration::from_millis(seed * 7919 % 4000));
+        run(&scenario)
+    });
 }
 
 /// A seed is a run: twice the same, event by event.

@@ -11,7 +11,8 @@ use super::actor::{Actor, Next, Stage};
 use super::book::Book;
 use super::encoder::Encoder;
 use super::random::Random;
-use super::scenario::Scenario;
+use super::scenario::{Scenario, token};
+use super::vandal::Vandal;
 use super::viewer::Viewer;
 
 /// Everybody is to be done by then, in virtual time.
@@ -19,6 +20,8 @@ const RUN_MAX: Duration = Duration::from_secs(1200);
 /// How long what a connection held may stay after the last peer has gone: the longest deadline
 /// and some more.
 const SETTLE: Duration = Duration::from_secs(150);
+/// How long what is in flight may go on after a drain.
+const DRAIN: Duration = Duration::from_secs(5);
 /// Actors that wait for something that comes look at least this often.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -51,7 +54,8 @@ pub(crate) fn run(scenario: &Scenario) -> Result<Outcome, String> {
 
 fn run_to_end(scenario: &Scenario) -> Result<Outcome, String> {
     let mut simulation = Simulation::new(scenario.pipeline()).map_err(|e| e.to_string())?;
-    let client = scenario.client();
+    let clients = scenario.clients();
+    let mut director = Director::new(scenario);
     let mut book = Book::default();
     let mut actors = actors(scenario);
     let told = |simulation: &Simulation, why: String| {
@@ -61,13 +65,16 @@ fn run_to_end(scenario: &Scenario) -> Result<Outcome, String> {
     };
     loop {
         let now = simulation.world().now();
-        let mut wake = Some(now + LOOK);
+        director.direct(&mut simulation, now);
+        let mut wake = now + LOOK;
         let mut all_done = true;
         for actor in &mut actors {
             let mut stage = Stage {
                 simulation: &simulation,
                 book: &mut book,
-                tls: client.as_ref(),
+                tls: clients.as_ref(),
+                reloaded: director.reloaded,
+                drained: director.drained,
                 now,
             };
             match actor
@@ -75,7 +82,7 @@ fn run_to_end(scenario: &Scenario) -> Result<Outcome, String> {
                 .map_err(|why| told(&simulation, why))?
             {
                 Next::Done => continue,
-                Next::At(at) => wake = wake.min(Some(at.max(now + Duration::from_micros(1)))),
+                Next::At(at) => wake = wake.min(at.max(now + Duration::from_micros(1))),
                 Next::Whenever => {}
             }
             all_done = false;
@@ -84,17 +91,20 @@ fn run_to_end(scenario: &Scenario) -> Result<Outcome, String> {
         if !over.is_empty() {
             return Err(told(&simulation, over.join("; ")));
         }
-        if all_done {
+        let ends = !director.drained || simulation.finished();
+        if all_done && ends {
             break;
         }
         if now > Time(0) + RUN_MAX {
             return Err(told(&simulation, "it does not come to an end".into()));
         }
-        simulation.step_until(wake.expect("at least a look"));
+        simulation.step_until(director.next(wake));
     }
     drop(actors);
     let lasted = simulation.world().now() - Time(0);
-    end(&mut simulation).map_err(|why| told(&simulation, why))?;
+    if !director.drained {
+        end(&mut simulation).map_err(|why| told(&simulation, why))?;
+    }
     let mut answers: Vec<_> = book.answers.iter().map(|(s, n)| (*s, *n)).collect();
     answers.sort_unstable();
     let counters = simulation.counters();
@@ -120,7 +130,62 @@ fn actors(scenario: &Scenario) -> Vec<Box<dyn Actor>> {
         let random = Random::of(scenario.seed, 1 + actors.len() as u64);
         actors.push(Box::new(Viewer::new(plan.clone(), random)));
     }
+    if scenario.vandalism > 0 {
+        let random = Random::of(scenario.seed, 1 + actors.len() as u64);
+        actors.push(Box::new(Vandal::new(scenario.vandalism, random)));
+    }
     actors
+}
+
+/// What the control plane does in the course of a run.
+struct Director<'a> {
+    scenario: &'a Scenario,
+    reloads: Vec<Time>,
+    reloaded: bool,
+    drained: bool,
+}
+
+impl<'a> Director<'a> {
+    fn new(scenario: &'a Scenario) -> Self {
+        let mut reloads: Vec<Time> = scenario.reloads.iter().map(|at| Time(0) + *at).collect();
+        reloads.sort_unstable();
+        Self {
+            scenario,
+            reloads,
+            reloaded: false,
+            drained: false,
+        }
+    }
+
+    /// Does what is due.
+    fn direct(&mut self, simulation: &mut Simulation, now: Time) {
+        while self.reloads.first().is_some_and(|at| *at <= now) {
+            self.reloads.remove(0);
+            self.reloaded = true;
+            let mut streams = vec![self.scenario.stream()];
+            let random = simulation.world().random();
+            if random & 1 == 0 {
+                streams[0].zone = Some(self.scenario.loops[0]);
+            }
+            if random & 2 == 0 {
+                simulation.reload(Vec::new(), None);
+            }
+            simulation.reload(streams, Some(token()));
+        }
+        let due = self.scenario.drains.map(|at| Time(0) + at);
+        if !self.drained && due.is_some_and(|at| at <= now) {
+            self.drained = true;
+            simulation.drain(DRAIN);
+        }
+    }
+
+    /// The earlier of `wake` and what is due next.
+    fn next(&self, wake: Time) -> Time {
+        let drains = self.scenario.drains.filter(|_| !self.drained);
+        let drains = drains.map(|at| Time(0) + at);
+        let next = self.reloads.first().copied().into_iter().chain(drains);
+        next.fold(wake, Time::min)
+    }
 }
 
 /// Everybody has gone: what they held comes back, then what the streams held, then the loops
@@ -129,7 +194,7 @@ fn end(simulation: &mut Simulation) -> Result<(), String> {
     simulation.world().set_faults(Faults::none());
     let limit = simulation.world().now() + SETTLE;
     simulation.run_until_quiet(limit, Simulation::held)?;
-    simulation.close_streams();
+    simulation.reload(Vec::new(), None);
     let limit = simulation.world().now() + SETTLE;
     simulation.run_until_quiet(limit, Simulation::memory_held)?;
     simulation.drain(Duration::from_secs(5));

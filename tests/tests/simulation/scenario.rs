@@ -4,10 +4,10 @@ use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use sha2::{Digest, Sha256};
 use zonecast_dataplane::simulation::{Door, Flaw, SimulationConfig};
-use zonecast_dataplane::tls::{CertificatePem, CertificateStore};
+use zonecast_dataplane::tls::{CertificatePem, CertificateStore, RECORDS_PER_KEY};
 use zonecast_dataplane::{ConnectionLimits, Limits, StreamConfig, TokenHash};
 use zonecast_io::sim::{Faults, SimConfig};
 
@@ -26,6 +26,15 @@ pub(crate) struct Scenario {
     pub(crate) waiting_max: u32,
     pub(crate) encoders: Vec<EncoderPlan>,
     pub(crate) viewers: Vec<ViewerPlan>,
+    /// Connections of somebody who sends what no client sends.
+    pub(crate) vandalism: usize,
+    pub(crate) stream_idle: Duration,
+    pub(crate) records_per_key: u64,
+    pub(crate) mail_max: usize,
+    /// When the configuration changes: streams are closed, and others made.
+    pub(crate) reloads: Vec<Duration>,
+    /// When all is drained.
+    pub(crate) drains: Option<Duration>,
     pub(crate) flaw: Flaw,
 }
 
@@ -68,6 +77,12 @@ impl Scenario {
             waiting_max: 100,
             encoders: vec![encoder],
             viewers: (0..3).map(viewer).collect(),
+            vandalism: 0,
+            stream_idle: Duration::from_secs(600),
+            records_per_key: RECORDS_PER_KEY,
+            mail_max: 4096,
+            reloads: Vec::new(),
+            drains: None,
             flaw: Flaw::None,
         }
     }
@@ -106,22 +121,24 @@ impl Scenario {
             waiting_max: random.pick(&[2, 100, 100]),
             encoders,
             viewers,
+            vandalism: random.pick(&[0, 0, 10]),
+            stream_idle: Duration::from_secs(random.pick(&[1, 600, 600])),
+            records_per_key: random.pick(&[20, RECORDS_PER_KEY]),
+            mail_max: random.pick(&[1, 3, 4096]),
+            reloads: reloads(&mut random),
+            drains: None,
             flaw: Flaw::None,
         }
     }
 
     /// The pipeline of this run.
     pub(crate) fn pipeline(&self) -> SimulationConfig {
-        let token = TokenHash(Sha256::digest(b"secret").into());
         let connection = ConnectionLimits {
             connections_max: 40,
             request_timeout: Duration::from_secs(15),
             idle_timeout: Duration::from_secs(20),
             ..ConnectionLimits::default()
         };
-        let mut configured = StreamConfig::named("a");
-        configured.token = Some(token);
-        configured.ring_bytes = self.ring_bytes;
         SimulationConfig {
             seed: self.seed,
             faults: self.faults.clone(),
@@ -138,21 +155,35 @@ impl Scenario {
                 waiting_per_stream_max: self.waiting_max,
                 send_buffers: self.send_buffers,
                 open_ring_bytes: self.ring_bytes,
+                stream_idle: self.stream_idle,
                 ..Limits::default()
             },
             viewers: connection,
             encoders: connection,
             ingest_idle: Duration::from_secs(4),
-            open_token: Some(token),
-            streams: vec![configured],
+            open_token: Some(token()),
+            streams: vec![self.stream()],
+            records_per_key: self.records_per_key,
+            mail_max: self.mail_max,
             certificates: self.has_tls().then(|| identity().store()),
             flaw: self.flaw,
         }
     }
 
-    /// What clients know of the certificate, where there is TLS.
-    pub(crate) fn client(&self) -> Option<Arc<ClientConfig>> {
-        self.has_tls().then(|| identity().client())
+    /// The stream that is configured.
+    pub(crate) fn stream(&self) -> StreamConfig {
+        StreamConfig {
+            token: Some(token()),
+            ring_bytes: self.ring_bytes,
+            ..StreamConfig::named("a")
+        }
+    }
+
+    /// What clients know of the certificate, where there is TLS: for TLS 1.3 and for 1.2.
+    pub(crate) fn clients(&self) -> Option<[Arc<ClientConfig>; 2]> {
+        let client = |version| identity().client(version);
+        self.has_tls()
+            .then(|| [&rustls::version::TLS13, &rustls::version::TLS12].map(client))
     }
 
     fn has_tls(&self) -> bool {
@@ -161,6 +192,16 @@ impl Scenario {
         let is_tls = |door| matches!(door, Door::EncoderTls | Door::ViewerTls);
         encoders.chain(viewers).any(is_tls)
     }
+}
+
+/// What encoders show.
+pub(crate) fn token() -> TokenHash {
+    TokenHash(Sha256::digest(b"secret").into())
+}
+
+fn reloads(random: &mut Random) -> Vec<Duration> {
+    let count = random.pick(&[0, 0, 0, 1, 4]);
+    (0..count).map(|_| random.up_to_ms(8000)).collect()
 }
 
 /// Segments of both kinds, an init segment and a playlist of one track.
@@ -191,9 +232,14 @@ fn encoder(random: &mut Random, names: Rc<[Rc<str>]>, tls_percent: usize) -> Enc
 }
 
 fn viewer(random: &mut Random, names: Rc<[Rc<str>]>, tls_percent: usize) -> ViewerPlan {
-    let tls = random.percent(tls_percent);
+    let door = match (random.percent(tls_percent), random.percent(5)) {
+        (false, false) => Door::Viewer,
+        (true, false) => Door::ViewerTls,
+        (false, true) => Door::Encoder,
+        (true, true) => Door::EncoderTls,
+    };
     ViewerPlan {
-        door: if tls { Door::ViewerTls } else { Door::Viewer },
+        door,
         index: random.below(8),
         names,
         connections: random.between(1, 6),
@@ -238,10 +284,10 @@ impl Identity {
         CertificateStore::from_pem(&[pem]).expect("a good certificate")
     }
 
-    fn client(&self) -> Arc<ClientConfig> {
+    fn client(&self, version: &'static SupportedProtocolVersion) -> Arc<ClientConfig> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(&[version])
             .expect("versions that the provider has")
             .with_root_certificates(self.roots.clone())
             .with_no_client_auth();

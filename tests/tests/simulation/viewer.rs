@@ -117,11 +117,13 @@ impl Viewer {
         if request.tag.is_some() {
             request.range = None;
         }
-        let text = request.text();
-        self.wire
-            .as_mut()
-            .expect("connected")
-            .write(text.as_bytes());
+        let text = request.text(matches!(self.plan.door, Door::Encoder | Door::EncoderTls));
+        let updates = self.random.percent(10);
+        let wire = self.wire.as_mut().expect("connected");
+        wire.write(text.as_bytes());
+        if updates {
+            wire.update_keys();
+        }
         self.waiting.push_back(request);
         self.to_send -= 1;
     }
@@ -142,6 +144,9 @@ impl Viewer {
             }
             let response = self.response.take().expect("it was just there");
             let request = self.waiting.pop_front().expect("it was just there");
+            if response.status == 403 && stage.reloaded {
+                continue;
+            }
             stage.book.judge(&request, &response, stage.now)?;
             let tag = response.field("ETag").map(str::to_owned);
             self.last_tag = tag.map(|tag| (request.path.clone(), tag));
@@ -187,7 +192,7 @@ impl Actor for Viewer {
     fn act(&mut self, stage: &mut Stage<'_>) -> Result<Next, String> {
         let now = stage.now;
         if self.wire.is_none() {
-            if self.plan.connections == 0 {
+            if self.plan.connections == 0 || stage.drained {
                 return Ok(Next::Done);
             }
             if now < self.next_at {
@@ -226,7 +231,7 @@ impl Actor for Viewer {
 }
 
 impl Request {
-    fn text(&self) -> String {
+    fn text(&self, credentials: bool) -> String {
         let method = if self.head_only { "HEAD" } else { "GET" };
         let version = if self.http10 { "1.0" } else { "1.1" };
         let mut text = format!("{method} {} HTTP/{version}\r\nHost: x\r\n", self.path);
@@ -235,6 +240,9 @@ impl Request {
         }
         if let Some(tag) = &self.tag {
             text.push_str(&format!("If-None-Match: {tag}\r\n"));
+        }
+        if credentials {
+            text.push_str("Authorization: Bearer secret\r\n");
         }
         text.push_str("\r\n");
         text

@@ -60,6 +60,16 @@ impl Wire {
         }
     }
 
+    /// Has the next record sealed with another key, and the loop's too (TLS 1.3).
+    pub(crate) fn update_keys(&mut self) {
+        if let Some(tls) = &mut self.tls
+            && !tls.is_handshaking()
+        {
+            // TLS 1.2 has no such thing.
+            let _ = tls.refresh_traffic_keys();
+        }
+    }
+
     /// Bytes that are not with the socket yet, or cannot be sent yet.
     pub(crate) fn is_busy(&self) -> bool {
         let tls = self.tls.as_ref();
