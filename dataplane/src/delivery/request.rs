@@ -51,6 +51,10 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
     /// Reads a head from what has come, if it is complete.
     pub(crate) fn request_step(&mut self, id: PeerId) -> Step {
         match self.plaintext(id) {
+            _ if self.must_release(id) => {
+                self.release_held(id);
+                Step::Stop
+            }
             Some(Plaintext::Some) => self.read_head(id),
             Some(_) => {
                 self.await_head(id);
@@ -146,6 +150,9 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
 
     /// The head did not come in time, or the connection was idle for too long.
     pub(crate) fn request_timed_out(&mut self, id: PeerId) {
+        if self.release_held(id) {
+            return;
+        }
         let Some(peer) = self.peers.get(id) else {
             return;
         };

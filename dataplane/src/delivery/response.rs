@@ -21,7 +21,7 @@ use zonecast_ring::{ChunkRef, Lease};
 use super::Asked;
 use super::answer::Refused;
 use crate::loops::Loop;
-use crate::peer::{How, PeerId, State};
+use crate::peer::{How, PeerId, Role, State};
 use crate::stream::{Object, Pinned, Stream};
 
 /// How often a response's rate is looked at.
@@ -152,6 +152,11 @@ impl Response {
         self.head_only = true;
     }
 
+    /// Whether another request may follow on the connection.
+    pub(crate) fn keeps_the_connection(&self) -> bool {
+        self.keep_alive
+    }
+
     /// Whether the body is framed in chunks.
     pub(crate) fn is_chunked(&self) -> bool {
         self.framing == response::Body::Chunked
@@ -232,7 +237,9 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         let sent = std::mem::take(&mut response.in_flight);
         response.reading = None;
         response.rate_bytes += sent;
-        self.counters.add_bytes(response.ring_zone(), path, sent);
+        if peer.role == Role::Viewer {
+            self.counters.add_bytes(response.ring_zone(), path, sent);
+        }
         if response.ended && sent > 0 {
             self.response_done(id);
         } else {
@@ -249,8 +256,10 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         let worn = matches!(&peer.link, crate::peer::Link::Tls(s) if s.close_due());
         if keep && !worn && self.draining.is_none() {
             peer.state.go(State::Request);
-            self.begin_request(id);
-            self.advance(id);
+            if !self.release_held(id) {
+                self.begin_request(id);
+                self.advance(id);
+            }
         } else {
             self.say_goodbye(id);
         }

@@ -47,7 +47,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         match (refused, upload.commit()) {
             (Some(refused), _) => {
                 self.end_upload(id);
-                self.refuse(id, asked, refused);
+                self.hold(id, Response::status(asked, refused));
             }
             (None, Some(order)) => {
                 self.tell_owner(id, order);
@@ -62,7 +62,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             (None, None) => {
                 self.abort_upload(id, IngestError::Cut);
                 self.end_upload(id);
-                self.refuse(id, asked, Status::NoContent.into());
+                self.hold(id, Response::status(asked, Status::NoContent.into()));
             }
         }
     }
@@ -144,6 +144,6 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         let status = Status::ALL.iter().find(|s| s.code() == status);
         let status = status.copied().unwrap_or(Status::InternalServerError);
         let response = Response::status(upload.asked, status.into());
-        self.respond(id, response);
+        self.hold(id, response);
     }
 }

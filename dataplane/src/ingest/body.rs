@@ -31,6 +31,10 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         if let Some(error) = upload.error {
             self.counters.add_ingest_error(error);
         }
+        if asked.expects && self.peers.get(id).is_some_and(|peer| !peer.held.is_empty()) {
+            // Nobody can wait for this answer before those that it has not waited for.
+            return self.terminate(id, How::Abort);
+        }
         if let (true, Some(refused)) = (asked.expects, refused) {
             // It waits for a word before it sends the body: this is the word.
             return self.refuse(id, asked.and_close(), refused);

@@ -2,10 +2,12 @@
 //!
 //! One file a phase: the request decides and authorises, the body goes into the ring (or
 //! into a pinned object), the answer waits for the stream's owner to commit. An encoder is
-//! sent nothing that it will not read: no status before its last chunk.
+//! sent nothing that it will not read: no status before its last chunk, nor before it is
+//! quiet.
 
 mod answer;
 mod body;
+mod held;
 mod request;
 mod target;
 

@@ -144,7 +144,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
                 .get(id)
                 .map(|peer| (peer.state, peer.has_begun_a_request()))
             {
-                Some((State::Request, false)) => self.say_goodbye(id),
+                Some((State::Request, false)) if !self.release_held(id) => self.say_goodbye(id),
                 Some((State::Handshake, _)) => self.terminate(id, How::Abort),
                 _ => {}
             }

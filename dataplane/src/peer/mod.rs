@@ -12,6 +12,7 @@ mod slab;
 mod state;
 mod teardown;
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use zonecast_io::{Conn, OpId, Time};
@@ -77,6 +78,8 @@ pub(crate) struct Peer {
     /// It is among those whose sends from a ring are looked after.
     pub(crate) looked_after: bool,
     pub(crate) upload: Option<Box<Upload>>,
+    /// Answers to uploads, until the encoder is quiet.
+    pub(crate) held: VecDeque<Response>,
     /// Bytes drained after the last response.
     pub(crate) drained: usize,
 }
@@ -113,6 +116,7 @@ impl Peer {
             response: None,
             looked_after: false,
             upload: None,
+            held: VecDeque::new(),
             drained: 0,
         }
     }

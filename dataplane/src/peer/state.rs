@@ -50,9 +50,13 @@ pub(crate) const TRANSITIONS: &[(State, State, &str)] = &[
     (Response, Draining, "response complete, connection ends"),
     (Response, Closing, "lapped, cut, too slow, or the peer left"),
     (Upload, Commit, "final byte"),
-    (Upload, Response, "refused: answered after the final byte"),
+    (Upload, Request, "refused: the answer is held"),
     (Upload, Closing, "cut, or silent for too long"),
-    (Commit, Response, "the owner's answer"),
+    (
+        Commit,
+        Request,
+        "committed: the answer is held until the encoder is quiet",
+    ),
     (Commit, Closing, "shutdown"),
     (Draining, Closing, "the peer ended, or the time is over"),
 ];

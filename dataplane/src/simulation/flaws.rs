@@ -23,6 +23,8 @@ pub enum Flaw {
     ShortSend,
     /// One buffer never comes back.
     KeptBuffer,
+    /// A connection that is cut off ends as if all had been sent.
+    PoliteCut,
 }
 
 /// Bytes from which a piece is large.
@@ -52,7 +54,7 @@ impl Flawed {
     /// Breaks what has completed, once.
     fn spoil(&mut self, out: &mut Vec<Completion<Lease>>) {
         match self.flaw {
-            Flaw::None | Flaw::ShortSend => return,
+            Flaw::None | Flaw::ShortSend | Flaw::PoliteCut => return,
             Flaw::WrongBit => {
                 let places = &self.places;
                 if !out.iter_mut().any(|done| flip_a_bit(places, done)) {
@@ -149,6 +151,9 @@ impl Driver for Flawed {
     }
 
     fn abort(&mut self, conn: Conn, token: Token) {
+        if self.flaw == Flaw::PoliteCut {
+            return self.inner.close(conn, token);
+        }
         self.inner.abort(conn, token);
     }
 
