@@ -9,8 +9,8 @@ use std::rc::Rc;
 
 use zonecast_io::Time;
 
+use super::request::Request;
 use super::response::Response;
-use super::viewer::Request;
 
 /// One upload of one name: a generation, if it was taken.
 pub(crate) struct Upload {

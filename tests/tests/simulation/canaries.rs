@@ -53,3 +53,25 @@ fn a_lying_encoder_is_seen() {
     let why = failure(5, |scenario| scenario.encoders[0].lies = true);
     assert!(why.contains("no such bytes were ever uploaded"), "{why}");
 }
+
+/// Responses that are cut off end as complete ones do.
+#[test]
+fn a_cut_that_looks_complete_is_seen() {
+    let why = failure(6, |scenario| {
+        scenario.flaw = Flaw::PoliteCut;
+        scenario.encoders[0].cuts_percent = 60;
+        scenario.encoders[0].objects = 40;
+        for viewer in &mut scenario.viewers {
+            viewer.http10_percent = 100;
+            viewer.connections = 60;
+        }
+    });
+    assert!(why.contains("it looks complete and is not"), "{why}");
+}
+
+/// A loop keeps its word to nobody: it is stalled for longer than anybody waits.
+#[test]
+fn a_run_without_an_end_is_seen() {
+    let why = failure(7, |scenario| scenario.stalls = true);
+    assert!(why.contains("never answered"), "{why}");
+}

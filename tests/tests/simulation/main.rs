@@ -6,8 +6,12 @@
 
 mod actor;
 mod book;
+mod director;
 mod encoder;
+mod identity;
+mod objects;
 mod random;
+mod request;
 mod response;
 mod run;
 mod scenario;
@@ -16,6 +20,7 @@ mod vandal;
 mod viewer;
 mod wire;
 
+mod book_tests;
 mod canaries;
 
 use std::time::Duration;

@@ -9,19 +9,18 @@ use zonecast_io::sim::Faults;
 
 use super::actor::{Actor, Next, Stage};
 use super::book::Book;
+use super::director::Director;
 use super::encoder::Encoder;
 use super::random::Random;
-use super::scenario::{Scenario, token};
+use super::scenario::Scenario;
 use super::vandal::Vandal;
 use super::viewer::Viewer;
 
 /// Everybody is to be done by then, in virtual time.
-const RUN_MAX: Duration = Duration::from_secs(1200);
+pub(crate) const RUN_MAX: Duration = Duration::from_secs(1200);
 /// How long what a connection held may stay after the last peer has gone: the longest deadline
 /// and some more.
 const SETTLE: Duration = Duration::from_secs(150);
-/// How long what is in flight may go on after a drain.
-const DRAIN: Duration = Duration::from_secs(5);
 /// Actors that wait for something that comes look at least this often.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -135,57 +134,6 @@ fn actors(scenario: &Scenario) -> Vec<Box<dyn Actor>> {
         actors.push(Box::new(Vandal::new(scenario.vandalism, random)));
     }
     actors
-}
-
-/// What the control plane does in the course of a run.
-struct Director<'a> {
-    scenario: &'a Scenario,
-    reloads: Vec<Time>,
-    reloaded: bool,
-    drained: bool,
-}
-
-impl<'a> Director<'a> {
-    fn new(scenario: &'a Scenario) -> Self {
-        let mut reloads: Vec<Time> = scenario.reloads.iter().map(|at| Time(0) + *at).collect();
-        reloads.sort_unstable();
-        Self {
-            scenario,
-            reloads,
-            reloaded: false,
-            drained: false,
-        }
-    }
-
-    /// Does what is due.
-    fn direct(&mut self, simulation: &mut Simulation, now: Time) {
-        while self.reloads.first().is_some_and(|at| *at <= now) {
-            self.reloads.remove(0);
-            self.reloaded = true;
-            let mut streams = vec![self.scenario.stream()];
-            let random = simulation.world().random();
-            if random & 1 == 0 {
-                streams[0].zone = Some(self.scenario.loops[0]);
-            }
-            if random & 2 == 0 {
-                simulation.reload(Vec::new(), None);
-            }
-            simulation.reload(streams, Some(token()));
-        }
-        let due = self.scenario.drains.map(|at| Time(0) + at);
-        if !self.drained && due.is_some_and(|at| at <= now) {
-            self.drained = true;
-            simulation.drain(DRAIN);
-        }
-    }
-
-    /// The earlier of `wake` and what is due next.
-    fn next(&self, wake: Time) -> Time {
-        let drains = self.scenario.drains.filter(|_| !self.drained);
-        let drains = drains.map(|at| Time(0) + at);
-        let next = self.reloads.first().copied().into_iter().chain(drains);
-        next.fold(wake, Time::min)
-    }
 }
 
 /// Everybody has gone: what they held comes back, then what the streams held, then the loops

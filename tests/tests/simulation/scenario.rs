@@ -1,17 +1,18 @@
 //! What a run is made of: the pipeline's size, the weather, and who takes part.
 
 use std::rc::Rc;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use rustls::ClientConfig;
 use sha2::{Digest, Sha256};
 use zonecast_dataplane::simulation::{Door, Flaw, SimulationConfig};
-use zonecast_dataplane::tls::{CertificatePem, CertificateStore, RECORDS_PER_KEY};
+use zonecast_dataplane::tls::RECORDS_PER_KEY;
 use zonecast_dataplane::{ConnectionLimits, Limits, StreamConfig, TokenHash};
 use zonecast_io::sim::{Faults, SimConfig};
 
 use super::encoder::EncoderPlan;
+use super::identity::identity;
 use super::random::Random;
 use super::viewer::ViewerPlan;
 
@@ -35,6 +36,8 @@ pub(crate) struct Scenario {
     pub(crate) reloads: Vec<Duration>,
     /// When all is drained.
     pub(crate) drains: Option<Duration>,
+    /// Loops stop turning: for a canary.
+    pub(crate) stalls: bool,
     pub(crate) flaw: Flaw,
 }
 
@@ -66,6 +69,7 @@ impl Scenario {
             leaves_percent: 0,
             pauses_percent: 0,
             is_odd: false,
+            http10_percent: 0,
         };
         Self {
             seed,
@@ -83,6 +87,7 @@ impl Scenario {
             mail_max: 4096,
             reloads: Vec::new(),
             drains: None,
+            stalls: false,
             flaw: Flaw::None,
         }
     }
@@ -127,6 +132,7 @@ impl Scenario {
             mail_max: random.pick(&[1, 3, 4096]),
             reloads: reloads(&mut random),
             drains: None,
+            stalls: false,
             flaw: Flaw::None,
         }
     }
@@ -248,49 +254,6 @@ fn viewer(random: &mut Random, names: Rc<[Rc<str>]>, tls_percent: usize) -> View
         leaves_percent: random.pick(&[0, 20]),
         pauses_percent: random.pick(&[0, 20]),
         is_odd: random.percent(60),
-    }
-}
-
-/// A certificate for `localhost`. Ed25519: its signatures have one length.
-struct Identity {
-    chain: String,
-    key: String,
-    roots: RootCertStore,
-}
-
-fn identity() -> &'static Identity {
-    static IDENTITY: OnceLock<Identity> = OnceLock::new();
-    IDENTITY.get_or_init(|| {
-        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).expect("a key");
-        let params = rcgen::CertificateParams::new(["localhost".to_owned()]).expect("a name");
-        let certificate = params.self_signed(&key).expect("a certificate");
-        let mut roots = RootCertStore::empty();
-        roots.add(certificate.der().clone()).expect("a certificate");
-        Identity {
-            chain: certificate.pem(),
-            key: key.serialize_pem(),
-            roots,
-        }
-    })
-}
-
-impl Identity {
-    fn store(&self) -> CertificateStore {
-        let pem = CertificatePem {
-            label: "simulation",
-            chain: self.chain.as_bytes(),
-            key: self.key.as_bytes(),
-        };
-        CertificateStore::from_pem(&[pem]).expect("a good certificate")
-    }
-
-    fn client(&self, version: &'static SupportedProtocolVersion) -> Arc<ClientConfig> {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[version])
-            .expect("versions that the provider has")
-            .with_root_certificates(self.roots.clone())
-            .with_no_client_auth();
-        Arc::new(config)
+        http10_percent: random.pick(&[0, 0, 10]),
     }
 }

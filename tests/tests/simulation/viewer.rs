@@ -10,6 +10,7 @@ use zonecast_io::Time;
 
 use super::actor::{Actor, Next, Stage};
 use super::random::Random;
+use super::request::{Request, range};
 use super::response::{Response, take_body, take_head};
 use super::wire::{Ended, Wire};
 
@@ -31,19 +32,10 @@ pub(crate) struct ViewerPlan {
     pub(crate) leaves_percent: usize,
     /// Of a hundred, how many do not read for a while.
     pub(crate) pauses_percent: usize,
-    /// Methods, ranges and versions other than the usual.
+    /// Methods, ranges and tags other than the usual.
     pub(crate) is_odd: bool,
-}
-
-/// One request.
-#[derive(Clone, Debug)]
-pub(crate) struct Request {
-    pub(crate) path: Rc<str>,
-    pub(crate) asked: Time,
-    pub(crate) head_only: bool,
-    pub(crate) http10: bool,
-    pub(crate) range: Option<String>,
-    pub(crate) tag: Option<String>,
+    /// Of a hundred requests, how many are of HTTP/1.0.
+    pub(crate) http10_percent: usize,
 }
 
 /// See the module's description.
@@ -110,7 +102,7 @@ impl Viewer {
             path,
             asked: stage.now,
             head_only: odd(random, 10),
-            http10: odd(random, 8),
+            http10: random.percent(self.plan.http10_percent),
             range: odd(random, 30).then(|| range(random)),
             tag: tag.filter(|_| odd(random, 50)).map(|(_, tag)| tag),
         };
@@ -227,33 +219,5 @@ impl Actor for Viewer {
         self.check_patience(now)?;
         let wakes = [self.leaves_at, self.resumes_at].into_iter().flatten();
         Ok(wakes.min().map_or(Next::Whenever, Next::At))
-    }
-}
-
-impl Request {
-    fn text(&self, credentials: bool) -> String {
-        let method = if self.head_only { "HEAD" } else { "GET" };
-        let version = if self.http10 { "1.0" } else { "1.1" };
-        let mut text = format!("{method} {} HTTP/{version}\r\nHost: x\r\n", self.path);
-        if let Some(range) = &self.range {
-            text.push_str(&format!("Range: bytes={range}\r\n"));
-        }
-        if let Some(tag) = &self.tag {
-            text.push_str(&format!("If-None-Match: {tag}\r\n"));
-        }
-        if credentials {
-            text.push_str("Authorization: Bearer secret\r\n");
-        }
-        text.push_str("\r\n");
-        text
-    }
-}
-
-fn range(random: &mut Random) -> String {
-    let from = random.below(100_000);
-    match random.below(3) {
-        0 => format!("{from}-"),
-        1 => format!("-{}", from + 1),
-        _ => format!("{from}-{}", from + random.below(100_000)),
     }
 }
