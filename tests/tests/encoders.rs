@@ -205,3 +205,35 @@ async fn a_reset_at_the_end_loses_nothing() -> Result<()> {
     fetch_all(&bench, "news", &in_folder(&folder)?).await?;
     bench.passed()
 }
+
+/// A connection an object, and no answer awaited: of two uploads of one name, one right
+/// after the other, the later one stays. (DASH's last two manifests come like that.)
+#[tokio::test]
+async fn the_later_of_two_uploads_stays() -> Result<()> {
+    if !have(&["curl"]) {
+        return Ok(());
+    }
+    let mut bench = Bench::new("later")?;
+    bench.config.add_streams(["news"]);
+    bench.config.limits = "pinned_max = 128".to_owned();
+    bench.start().await?;
+    let folder = bench.folder().join("sent");
+    std::fs::create_dir(&folder)?;
+    for round in 0..100 {
+        let name = format!("{round}.m3u8");
+        let later = format!("#EXTM3U\n#later {round}\n");
+        std::fs::write(folder.join(&name), &later)?;
+        for body in ["#EXTM3U\n#earlier\n", &later] {
+            let request = format!(
+                "PUT /live/news/{name} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\
+                 Connection: close\r\nAuthorization: Bearer {}\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
+                bench.config.token,
+                body.len()
+            );
+            let mut encoder = TcpStream::connect(bench.ingest())?;
+            encoder.write_all(request.as_bytes())?;
+        }
+    }
+    fetch_all(&bench, "news", &in_folder(&folder)?).await?;
+    bench.passed()
+}
