@@ -119,8 +119,9 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
                     Next::NotYet
                 };
             }
+            // A response may have been moved to behind this chunk, before its end was told.
             at.part += 1;
-            at.offset = 0;
+            at.offset -= u64::from(progress.committed);
         }
     }
 

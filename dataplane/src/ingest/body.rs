@@ -5,21 +5,19 @@
 
 use zonecast_io::{Driver, Outgoing, Time};
 use zonecast_proto::Status;
-use zonecast_proto::kind::sniff_ftyp;
 use zonecast_proto::response::CONTINUE;
 use zonecast_ring::{ChunkWriter, Lease};
 
+use super::take::Taken;
 use super::target::{Framing, Target, Upload};
 use crate::counters::IngestError;
-use crate::delivery::{Asked, Refused};
+use crate::delivery::Asked;
 use crate::loops::{Loop, Message, Order};
 use crate::peer::{How, Link, PeerId, Plaintext, State, Step};
 use crate::stream::{UploadId, part_bytes};
 
 /// A chunk is asked for when the present one has less room than this.
 const AHEAD_BYTES: usize = 32 << 10;
-/// A refused upload is cut off when it goes on for longer than this.
-const DISCARD_BYTES_MAX: u64 = 64 << 20;
 
 impl<D: Driver<Hold = Lease>> Loop<D> {
     /// An encoder's body begins.
@@ -261,53 +259,6 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         self.set_deadline(id, Some(until));
     }
 
-    /// The rest of the body is dropped; the status follows its last byte.
-    pub(super) fn refuse_upload(&mut self, id: PeerId, error: IngestError, status: Status) {
-        self.abort_upload(id, error);
-        let Some(upload) = self.peers.get_mut(id).and_then(|p| p.upload.as_mut()) else {
-            return;
-        };
-        upload.target = Target::Discard(Refused {
-            close: true,
-            ..status.into()
-        });
-        upload.id = None;
-    }
-
-    /// Ends the connection in mid-body.
-    fn cut_upload(&mut self, id: PeerId, error: IngestError) {
-        self.abort_upload(id, error);
-        self.terminate(id, How::Abort);
-    }
-
-    pub(crate) fn upload_timed_out(&mut self, id: PeerId) {
-        self.counters.timeouts.add(1);
-        self.cut_upload(id, IngestError::Idle);
-    }
-
-    /// Gives back what an upload holds, if there is one, and tells the owner why.
-    pub(crate) fn abort_upload(&mut self, id: PeerId, why: IngestError) {
-        let Some(upload) = self.peers.get_mut(id).and_then(|p| p.upload.as_mut()) else {
-            return;
-        };
-        if !std::mem::take(&mut upload.begun) {
-            upload.id = None;
-            return;
-        }
-        let writers = upload.writers();
-        let (Some(stream), Some(name)) = (&upload.stream, upload.id.take()) else {
-            return;
-        };
-        let order = Order::Abort { writers, why };
-        let message = Message::ToOwner {
-            upload: name,
-            stream: stream.clone(),
-            order,
-        };
-        self.post.send(stream.owner, message);
-        self.counters.add_ingest_error(why);
-    }
-
     /// The final byte is in.
     fn body_done(&mut self, id: PeerId) -> Step {
         let Some(upload) = self.peers.get_mut(id).and_then(|p| p.upload.as_mut()) else {
@@ -320,114 +271,5 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         }
         self.commit(id);
         Step::Stop
-    }
-}
-
-/// What became of a run of body bytes.
-pub(super) enum Taken {
-    /// There were none.
-    Nothing,
-    Bytes(usize),
-    /// More than an object may have.
-    TooLarge,
-    /// A refused upload that does not end.
-    TooPatient,
-}
-
-impl Upload {
-    /// Takes body bytes, at most [`Upload::room`].
-    fn take(
-        &mut self,
-        bytes: &[u8],
-        limits: &crate::config::Limits,
-        filled: &mut Vec<ChunkWriter>,
-    ) -> Taken {
-        if bytes.is_empty() {
-            return Taken::Nothing;
-        }
-        self.taken += bytes.len() as u64;
-        match &mut self.target {
-            Target::Discard(_) | Target::Delete(_) if self.taken > DISCARD_BYTES_MAX => {
-                return Taken::TooPatient;
-            }
-            Target::Discard(_) | Target::Delete(_) => {}
-            Target::Pinned(_) if self.taken > u64::from(limits.pinned_bytes_max) => {
-                return Taken::TooLarge;
-            }
-            _ if self.taken > u64::from(limits.object_bytes_max) => return Taken::TooLarge,
-            Target::Pinned(body) => body.extend_from_slice(bytes),
-            Target::Undecided { first, len } => {
-                first[*len..*len + bytes.len()].copy_from_slice(bytes);
-                *len += bytes.len();
-                self.decide();
-            }
-            Target::Ring { .. } => self.write(bytes, |writer| filled.push(writer)),
-        }
-        Taken::Bytes(bytes.len())
-    }
-
-    /// Decides by the first bytes, once they say enough.
-    fn decide(&mut self) {
-        let Target::Undecided { first, len } = &self.target else {
-            return;
-        };
-        let first = &first[..*len];
-        let is_init = if self.kind.needs_init() {
-            sniff_ftyp(first)
-        } else {
-            Some(false)
-        };
-        match is_init {
-            None => {}
-            Some(true) => self.target = Target::Pinned(first.to_vec()),
-            Some(false) => {
-                self.first = first.to_vec();
-                self.target = Target::Ring {
-                    writer: None,
-                    next: None,
-                    parts: 0,
-                };
-            }
-        }
-    }
-
-    /// The body has ended: whatever its few bytes are, they are no init segment.
-    fn decide_short(&mut self) {
-        if let Target::Undecided { first, len: 1.. } = &self.target {
-            let Target::Undecided { len, .. } = &self.target else {
-                return;
-            };
-            self.first = first[..*len].to_vec();
-            self.target = Target::Ring {
-                writer: None,
-                next: None,
-                parts: 0,
-            };
-        }
-    }
-
-    /// Bytes that decided it wait for their chunk.
-    fn has_first_bytes(&self) -> bool {
-        !self.first.is_empty()
-    }
-
-    /// A chunk is granted; if what was waiting for it fills it, it is given to `full`.
-    pub(super) fn grant(&mut self, chunk: ChunkWriter, full: impl FnMut(ChunkWriter)) {
-        self.wants = false;
-        let Target::Ring {
-            writer,
-            next,
-            parts,
-        } = &mut self.target
-        else {
-            return;
-        };
-        *parts += 1;
-        match writer {
-            None => *writer = Some(chunk),
-            Some(_) => *next = Some(chunk),
-        }
-        let first = std::mem::take(&mut self.first);
-        self.write(&first, full);
     }
 }

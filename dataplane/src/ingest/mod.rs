@@ -7,8 +7,10 @@
 
 mod answer;
 mod body;
+mod cut;
 mod held;
 mod request;
+mod take;
 mod target;
 
 pub(crate) use answer::Delete;

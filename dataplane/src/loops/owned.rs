@@ -77,10 +77,10 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
     /// What is due on owned streams: deletions, and streams without an encoder.
     pub(super) fn tend_streams(&mut self) {
         let now = self.driver.now();
-        let limits = &self.shared.limits;
+        let (limits, saver) = (&self.shared.limits, self.shared.saver.as_ref());
         let mut idle = Vec::new();
         for (key, owner) in &mut self.owned {
-            if owner.tick(now, limits, &self.post) {
+            if owner.tick(now, limits, &self.post, saver) {
                 idle.push(*key);
             }
         }
@@ -93,10 +93,12 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
                 stream = &*stream.id,
                 "no upload for stream_idle: rings given back"
             );
-            owner.close(&self.post);
             if stream.by_encoder {
+                owner.close(&self.post);
                 stream.close();
                 self.shared.registry.remove(&stream);
+            } else {
+                owner.rest(&self.post);
             }
         }
         // A reader whose leases are with the driver still has its row in the ring: another one

@@ -74,6 +74,15 @@ impl Index {
         self.lapped_while_listed
     }
 
+    /// What encoders send only once: all that is left of a stream that rests.
+    pub(crate) fn kept(&self) -> Self {
+        let mut kept = Self::default();
+        for (path, pinned) in self.pinned().filter(|(_, p)| p.is_sent_once()) {
+            kept.put(path, Entry::Pinned(pinned.clone()));
+        }
+        kept
+    }
+
     /// Whether there is nothing that can be asked for.
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.values().all(|e| matches!(e, Entry::Gone))

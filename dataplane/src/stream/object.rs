@@ -127,6 +127,13 @@ impl Pinned {
     pub(crate) fn is_init(&self) -> bool {
         !self.kind.is_pinned_by_name()
     }
+
+    /// Whether encoders send it only once: an init segment or a master playlist.
+    pub(crate) fn is_sent_once(&self) -> bool {
+        const MASTER: &[u8] = b"#EXT-X-STREAM-INF";
+        let is_master = || self.body.windows(MASTER.len()).any(|w| w == MASTER);
+        self.is_init() || (self.kind == Kind::HlsPlaylist && is_master())
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ use std::thread::JoinHandle;
 
 use zonecast_proto::kind::Kind;
 
+use super::Pinned;
+
 /// A pinned object as an earlier run left it.
 pub(crate) type SavedObject = (Arc<str>, Kind, Arc<[u8]>);
 
@@ -82,7 +84,8 @@ fn path_of(name: &str) -> Option<String> {
     )
 }
 
-type Waiting = Arc<Mutex<BTreeMap<(Arc<str>, Arc<str>), Arc<[u8]>>>>;
+/// By stream and path: what is to be written, or `None` for what is to be removed.
+type Waiting = Arc<Mutex<BTreeMap<(Arc<str>, Arc<str>), Option<Arc<[u8]>>>>>;
 
 /// The writing thread; ends when it is dropped, after what waits is written.
 pub(crate) struct Saver {
@@ -113,16 +116,23 @@ impl Saver {
         })
     }
 
-    /// Has an init segment or a master playlist written; other kinds come again by themselves.
-    pub(crate) fn save(&self, stream: &Arc<str>, path: &Arc<str>, kind: Kind, body: &Arc<[u8]>) {
-        if !outlives_a_restart(kind, body) {
-            return;
+    /// Has a pinned object written, if encoders send it only once.
+    pub(crate) fn save(&self, stream: &Arc<str>, path: &Arc<str>, pinned: &Pinned) {
+        if pinned.is_sent_once() {
+            self.work(stream, path, Some(pinned.body.clone()));
         }
+    }
+
+    /// Has what was written under this name removed.
+    pub(crate) fn forget(&self, stream: &Arc<str>, path: &Arc<str>) {
+        self.work(stream, path, None);
+    }
+
+    fn work(&self, stream: &Arc<str>, path: &Arc<str>, body: Option<Arc<[u8]>>) {
         let key = (stream.clone(), path.clone());
-        self.waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(key, body.clone());
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.insert(key, body);
+        drop(waiting);
         if let Some(bell) = &self.bell {
             match bell.try_send(()) {
                 Ok(()) | Err(TrySendError::Full(()) | TrySendError::Disconnected(())) => {}
@@ -140,22 +150,24 @@ impl Drop for Saver {
     }
 }
 
-fn outlives_a_restart(kind: Kind, body: &[u8]) -> bool {
-    const MASTER: &[u8] = b"#EXT-X-STREAM-INF";
-    match kind {
-        Kind::HlsPlaylist => body.windows(MASTER.len()).any(|w| w == MASTER),
-        // Comes again with every segment.
-        Kind::DashManifest => false,
-        _ => true,
-    }
-}
-
 fn write_all(dir: &Path, waiting: &Waiting) {
     let work = std::mem::take(&mut *waiting.lock().unwrap_or_else(PoisonError::into_inner));
     for ((stream, path), body) in work {
-        if let Err(error) = write_one(&dir.join(&*stream), &name_of(&path), &body) {
+        let folder = dir.join(&*stream);
+        let done = match body {
+            Some(body) => write_one(&folder, &name_of(&path), &body),
+            None => remove_one(&folder.join(name_of(&path))),
+        };
+        if let Err(error) = done {
             tracing::warn!(%stream, %path, %error, "a pinned object could not be saved");
         }
+    }
+}
+
+fn remove_one(file: &Path) -> std::io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        done => done,
     }
 }
 
@@ -172,22 +184,33 @@ fn write_one(dir: &Path, name: &str, body: &[u8]) -> std::io::Result<()> {
 mod tests {
     use super::*;
 
-    /// What one run saves the next one loads; media playlists are not kept.
+    /// What one run saves the next one loads; media playlists are not kept, and what was
+    /// deleted is gone.
     #[test]
     fn saves_and_loads() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let saver = Saver::start(dir.path().join("state")).expect("starts");
         let save = |path: &str, kind, body: &str| {
-            saver.save(&"news".into(), &path.into(), kind, &body.as_bytes().into());
+            let body = body.as_bytes().into();
+            let pinned = Pinned {
+                kind,
+                generation: 1,
+                body,
+                max_age_ms: 0,
+            };
+            saver.save(&"news".into(), &path.into(), &pinned);
         };
         save("a/b%2F/init.mp4", Kind::Mp4, "old");
         save("a/b%2F/init.mp4", Kind::Mp4, "new");
+        save("deleted.mp4", Kind::Mp4, "deleted");
         save(
             "master.m3u8",
             Kind::HlsPlaylist,
             "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nx",
         );
         save("live.m3u8", Kind::HlsPlaylist, "#EXTM3U\n#EXTINF:2\nx");
+        saver.forget(&"news".into(), &"deleted.mp4".into());
+        saver.forget(&"news".into(), &"never.mp4".into());
         drop(saver);
         let saved = Saved::load(&dir.path().join("state"), 1 << 20);
         let mut news = saved.of("news");
@@ -196,13 +219,11 @@ mod tests {
             .iter()
             .map(|(path, kind, _)| (&**path, *kind))
             .collect();
-        assert_eq!(
-            paths,
-            [
-                ("a/b%2F/init.mp4", Kind::Mp4),
-                ("master.m3u8", Kind::HlsPlaylist)
-            ]
-        );
+        let wanted = [
+            ("a/b%2F/init.mp4", Kind::Mp4),
+            ("master.m3u8", Kind::HlsPlaylist),
+        ];
+        assert_eq!(paths, wanted);
         assert_eq!(&*news[0].2, b"new");
         assert!(saved.of("other").is_empty());
     }
