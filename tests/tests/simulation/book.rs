@@ -4,8 +4,9 @@
 //! refuses what cannot have been: bytes of no generation, a complete response of an upload that
 //! never ended, a generation that was certainly replaced before the request began.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
+use std::time::Duration;
 
 use zonecast_io::Time;
 
@@ -33,8 +34,15 @@ pub(crate) struct Book {
     uploads: Vec<Upload>,
     /// By the tag of a path: the bytes it stood for.
     tags: HashMap<(Rc<str>, String), UploadNumber>,
-    /// What viewers were answered, by status; complete bodies under 1.
-    pub(crate) answers: HashMap<u16, u64>,
+    /// What viewers were answered, by status.
+    pub(crate) answers: BTreeMap<u16, u64>,
+    /// Bodies that viewers got whole, and not whole.
+    pub(crate) bodies: u64,
+    pub(crate) cuts: u64,
+    /// Names that had been taken, and were not found.
+    pub(crate) lost: u64,
+    /// The longest time from when a body was asked for, and all there, to its last byte.
+    pub(crate) late: Duration,
 }
 
 impl Upload {
@@ -85,8 +93,13 @@ impl Book {
         now: Time,
     ) -> Result<(), String> {
         *self.answers.entry(response.status).or_default() += 1;
-        if response.complete && !request.head_only && matches!(response.status, 200 | 206) {
-            *self.answers.entry(1).or_default() += 1;
+        if !request.head_only && matches!(response.status, 200 | 206) {
+            let whole = u64::from(response.complete);
+            self.bodies += whole;
+            self.cuts += 1 - whole;
+        }
+        if response.status == 404 && self.was_there(request) {
+            self.lost += 1;
         }
         let what = || format!("{request:?} was answered {}", response.head);
         match response.status {
@@ -141,6 +154,8 @@ impl Book {
         let number = found.ok_or_else(|| format!("{best} ({})", self.history(&request.path)))?;
         match response.field("ETag") {
             Some(tag) if response.complete && whole && !request.head_only => {
+                let there = self.uploads[number].ended.unwrap_or(now).max(request.asked);
+                self.late = self.late.max(now - there);
                 let key = (request.path.clone(), tag.to_owned());
                 let first = *self.tags.entry(key).or_insert(number);
                 if self.uploads[first].bytes != self.uploads[number].bytes {
@@ -151,6 +166,14 @@ impl Book {
             Some(_) => Ok(()),
             None => Err("no tag".into()),
         }
+    }
+
+    /// An upload of the name was taken before it was asked for.
+    fn was_there(&self, request: &Request) -> bool {
+        self.uploads.iter().any(|upload| {
+            let taken = upload.taken();
+            upload.path == request.path && taken.is_some_and(|at| at < request.asked)
+        })
     }
 
     /// What became of a name, in milliseconds.

@@ -1,5 +1,6 @@
 //! One run from its beginning to the last byte given back.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -29,10 +30,18 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(crate) struct Outcome {
     /// Bodies that viewers got whole.
     pub(crate) bodies: u64,
+    /// Bodies that they got a part of.
+    pub(crate) cuts: u64,
+    /// See [`Book`].
+    pub(crate) lost: u64,
+    /// See [`Book`].
+    pub(crate) late: Duration,
+    /// Viewers whom the ring has passed.
+    pub(crate) lapped: u64,
     /// Uploads that were taken.
     pub(crate) uploads: usize,
     /// Answers by status.
-    pub(crate) answers: Vec<(u16, u64)>,
+    pub(crate) answers: BTreeMap<u16, u64>,
     /// Handshakes that viewers and encoders made.
     pub(crate) handshakes: u64,
     /// The same for two runs of one seed.
@@ -104,15 +113,17 @@ fn run_to_end(scenario: &Scenario) -> Result<Outcome, String> {
     if !director.drained {
         end(&mut simulation).map_err(|why| told(&simulation, why))?;
     }
-    let mut answers: Vec<_> = book.answers.iter().map(|(s, n)| (*s, *n)).collect();
-    answers.sort_unstable();
     let counters = simulation.counters();
     let handshakes =
         |z: &zonecast_dataplane::ZoneCounters| z.handshakes_full + z.handshakes_resumed;
     Ok(Outcome {
-        bodies: book.answers.get(&1).copied().unwrap_or_default(),
+        bodies: book.bodies,
+        cuts: book.cuts,
+        lost: book.lost,
+        late: book.late,
+        lapped: counters.zones.iter().map(|zone| zone.viewers_lapped).sum(),
         uploads: book.taken(),
-        answers,
+        answers: book.answers,
         handshakes: counters.zones.iter().map(handshakes).sum(),
         log_hash: simulation.world().log_hash(),
         lasted,

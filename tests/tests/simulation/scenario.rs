@@ -68,7 +68,8 @@ impl Scenario {
             pipelined: 1,
             leaves_percent: 0,
             pauses_percent: 0,
-            is_odd: false,
+            is_odd: index == 2,
+            range_percent: 0,
             http10_percent: 0,
         };
         Self {
@@ -90,6 +91,26 @@ impl Scenario {
             stalls: false,
             flaw: Flaw::None,
         }
+    }
+
+    /// Ranges of objects that are being uploaded, while what loops tell each other is late.
+    pub(crate) fn ranges(seed: u64) -> Self {
+        let mut scenario = Self::calm(seed);
+        scenario.faults.stalls = 100;
+        scenario.faults.delay_max = Duration::from_millis(100);
+        scenario.loops = vec![0, 0, 0];
+        scenario.mail_max = 2;
+        scenario.encoders[0].names = names("live", "", 1);
+        scenario.encoders[0].bytes_max = 350_000;
+        scenario.encoders[0].objects = 30;
+        scenario.encoders[0].pause_ms = 60;
+        for viewer in &mut scenario.viewers {
+            viewer.names = names("live", "", 1);
+            viewer.range_percent = 95;
+            viewer.connections = 20;
+            viewer.requests = 20;
+        }
+        scenario
     }
 
     /// Everything, as the seed wants it.
@@ -254,6 +275,7 @@ fn viewer(random: &mut Random, names: Rc<[Rc<str>]>, tls_percent: usize) -> View
         leaves_percent: random.pick(&[0, 20]),
         pauses_percent: random.pick(&[0, 20]),
         is_odd: random.percent(60),
+        range_percent: random.pick(&[0, 20, 80]),
         http10_percent: random.pick(&[0, 0, 10]),
     }
 }

@@ -85,6 +85,8 @@ fn report(name: &str, failures: &[(u64, String)]) -> String {
 #[derive(Debug, Default)]
 struct Sums {
     bodies: u64,
+    cuts: u64,
+    lapped: u64,
     uploads: usize,
     handshakes: u64,
     virtual_seconds: u64,
@@ -95,6 +97,8 @@ impl Sums {
     fn add(sums: &Mutex<Self>, outcome: &Outcome) {
         let mut sums = locked(sums);
         sums.bodies += outcome.bodies;
+        sums.cuts += outcome.cuts;
+        sums.lapped += outcome.lapped;
         sums.uploads += outcome.uploads;
         sums.handshakes += outcome.handshakes;
         sums.virtual_seconds += outcome.lasted.as_secs();

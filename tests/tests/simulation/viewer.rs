@@ -32,8 +32,10 @@ pub(crate) struct ViewerPlan {
     pub(crate) leaves_percent: usize,
     /// Of a hundred, how many do not read for a while.
     pub(crate) pauses_percent: usize,
-    /// Methods, ranges and tags other than the usual.
+    /// Methods and tags other than the usual.
     pub(crate) is_odd: bool,
+    /// Of a hundred requests, how many are of a range.
+    pub(crate) range_percent: usize,
     /// Of a hundred requests, how many are of HTTP/1.0.
     pub(crate) http10_percent: usize,
 }
@@ -103,7 +105,9 @@ impl Viewer {
             asked: stage.now,
             head_only: odd(random, 10),
             http10: random.percent(self.plan.http10_percent),
-            range: odd(random, 30).then(|| range(random)),
+            range: random
+                .percent(self.plan.range_percent)
+                .then(|| range(random)),
             tag: tag.filter(|_| odd(random, 50)).map(|(_, tag)| tag),
         };
         if request.tag.is_some() {
