@@ -5,8 +5,8 @@
 //!                  \________ loops, peers, tls ________/
 //! ```
 //!
-//! Modules in flow order: [`stream`] what there is, [`ingest`] how it comes in,
-//! [`delivery`] how it goes out; [`peer`] what a connection is, [`loops`] what drives it,
+//! Modules in flow order: `stream` what there is, `ingest` how it comes in,
+//! `delivery` how it goes out; `peer` what a connection is, `loops` what drives it,
 //! [`tls`] how it is protected; [`counters`] and [`status`] what is told about it all.
 //! Nothing here knows what a codec is.
 

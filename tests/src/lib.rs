@@ -1,4 +1,4 @@
-//! What the end-to-end tests share: a bench with a daemon on it ([`bench`], [`config`]),
+//! What the end-to-end tests share: a bench with a daemon on it ([`mod@bench`], [`config`]),
 //! encoders that send one clip in any shape ([`encoder`]), the programs that viewers use
 //! ([`tool`]), and comparison by hash ([`compare`]).
 //!

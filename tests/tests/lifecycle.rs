@@ -155,7 +155,7 @@ async fn sigterm_drains() -> Result<()> {
         let code = bench.ended(Duration::from_secs(15)).await?;
         anyhow::Ok((begun, ready, late, code))
     };
-    let (download, stopped) = tokio::join!(download, async { stop.await });
+    let (download, stopped) = tokio::join!(download, stop);
     let (begun, ready, late, code) = stopped?;
     let download = download?;
     ensure!(
