@@ -77,16 +77,14 @@ impl Daemon {
                     self.child.log_tail()
                 );
             }
-            if self
-                .ask("/readyz")
-                .await
-                .is_ok_and(|response| response.status() == 200)
-            {
-                return Ok(());
-            }
+            let said = match self.ask("/readyz").await {
+                Ok(response) if response.status() == 200 => return Ok(()),
+                Ok(response) => format!("/readyz says {}", response.status()),
+                Err(error) => format!("{error:#}"),
+            };
             if Instant::now() >= deadline {
                 bail!(
-                    "the daemon was not ready within {patience:?}; its log ends:\n{}",
+                    "the daemon was not ready within {patience:?}: {said}; its log ends:\n{}",
                     self.child.log_tail()
                 );
             }
