@@ -183,7 +183,7 @@ async fn a_reset_at_the_end_loses_nothing() -> Result<()> {
     for round in 0..8_u8 {
         let bodies = [
             ("first", vec![round; 10_000]),
-            ("large", vec![round + 1; 20_000]),
+            ("large", vec![round + 1; 50_000]),
             ("behind", vec![round + 2; 3000]),
             ("last", vec![round + 3; 300]),
         ];
@@ -198,7 +198,7 @@ async fn a_reset_at_the_end_loses_nothing() -> Result<()> {
             encoder.write_all(&request?)?;
             if at == 0 {
                 // Its answer is there, and never read.
-                seconds(0.1).await;
+                seconds(0.3).await;
             }
         }
     }
