@@ -1,5 +1,5 @@
-//! Listening sockets: for TCP one a loop, so that the kernel spreads connections; for a
-//! Unix socket one that all loops share.
+//! Listening sockets: for TCP one for each loop that accepts, so that the kernel spreads
+//! connections; a Unix socket is one that the loops share.
 
 use std::io;
 use std::net::SocketAddr;
@@ -26,7 +26,7 @@ pub struct BoundAddress {
     pub tls: bool,
 }
 
-/// Binds `address` once a loop; returns the sockets and the address with its real port.
+/// Binds `address` once for each of `loops` loops; returns the sockets and the address with its real port.
 pub(super) fn bind(
     address: &ListenAddress,
     loops: usize,

@@ -1,5 +1,6 @@
 //! From a configuration to running loops.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -103,13 +104,14 @@ impl Dataplane {
         let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
         for plan in &plans {
             let acceptor = acceptor(plan, certificates.as_ref(), &tickets)?;
+            let loops = loops_of(plan, listeners.len(), places.len());
             let (sockets, address) =
-                sockets::bind(plan.address, places.len()).map_err(|error| StartError::Listen {
+                sockets::bind(plan.address, loops.len()).map_err(|error| StartError::Listen {
                     name: plan.name.to_owned(),
                     address: describe(plan.address),
                     error,
                 })?;
-            for (seat, fd) in seats.iter_mut().zip(sockets) {
+            for (seat, fd) in seats[loops].iter_mut().zip(sockets) {
                 seat.push(Socket {
                     listener: listeners.len(),
                     role: plan.role,
@@ -192,6 +194,15 @@ fn plans(config: &Config) -> Vec<Plan<'_>> {
         limits: config.ingest.limits,
     });
     viewers.chain(encoders).collect()
+}
+
+/// The loops that accept for a listener: all of them for viewers. One for encoders, since
+/// two uploads of a name on two connections are to be taken in the order in which they came.
+fn loops_of(plan: &Plan<'_>, listener: usize, loops: usize) -> Range<usize> {
+    match plan.role {
+        Role::Viewer => 0..loops,
+        Role::Encoder => listener % loops..listener % loops + 1,
+    }
 }
 
 /// Encoders get no tickets: they close without reading them, which would reset the end of

@@ -19,6 +19,17 @@ pub(crate) enum Entry {
     Gone,
 }
 
+impl Entry {
+    /// The generation of what is there; 0 for what is gone.
+    fn generation(&self) -> u64 {
+        match self {
+            Self::Object(object) => object.generation,
+            Self::Pinned(pinned) => pinned.generation,
+            Self::Gone => 0,
+        }
+    }
+}
+
 /// A snapshot of a stream; the owner replaces it as a whole.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
@@ -35,6 +46,18 @@ impl Index {
 
     pub(crate) fn put(&mut self, path: &Arc<str>, entry: Entry) {
         self.entries.insert(path.clone(), entry);
+    }
+
+    /// Puts `entry`, unless there is one whose upload began later; true if it was put.
+    pub(crate) fn renew(&mut self, path: &Arc<str>, entry: Entry) -> bool {
+        let is_newer = self
+            .entries
+            .get(path)
+            .is_none_or(|e| e.generation() < entry.generation());
+        if is_newer {
+            self.put(path, entry);
+        }
+        is_newer
     }
 
     /// Forgets `path`: a request for it waits again.

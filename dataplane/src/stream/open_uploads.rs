@@ -24,6 +24,8 @@ pub(crate) struct UploadId {
 pub(crate) struct OpenUpload {
     pub(crate) path: Arc<str>,
     pub(crate) kind: Kind,
+    /// Number among all of the stream, in the order in which uploads began.
+    pub(crate) generation: u64,
     /// The object, from its first chunk on.
     pub(crate) object: Option<Arc<Object>>,
     /// The name was there before.
@@ -35,12 +37,13 @@ pub(crate) struct OpenUpload {
 pub(crate) struct OpenUploads(HashMap<UploadId, OpenUpload>);
 
 impl OpenUploads {
-    pub(crate) fn begin(&mut self, id: UploadId, path: Arc<str>, kind: Kind) {
+    pub(crate) fn begin(&mut self, id: UploadId, path: Arc<str>, kind: Kind, generation: u64) {
         self.0.insert(
             id,
             OpenUpload {
                 path,
                 kind,
+                generation,
                 object: None,
                 replaces: false,
             },

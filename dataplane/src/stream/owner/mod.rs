@@ -79,7 +79,8 @@ impl StreamOwner {
         self.active = ctx.now;
         let reply = match order {
             Order::Begin { path, kind } => {
-                self.uploads.begin(upload, path, kind);
+                let generation = self.stream.next_generation();
+                self.uploads.begin(upload, path, kind, generation);
                 None
             }
             Order::Want { bytes } => self.want(ctx, upload, bytes),

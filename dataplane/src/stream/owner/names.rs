@@ -27,19 +27,23 @@ impl StreamOwner {
         let max_age_ms = self.interval_ms() / 2;
         let pinned = Pinned {
             kind: upload.kind,
-            generation: self.stream.next_generation(),
+            generation: upload.generation,
             body,
             max_age_ms,
         };
+        let pinned = Arc::new(pinned);
         if pinned.is_init() {
             self.inits.insert(self.stream.track_of(&upload.path));
         }
-        if let Some(saver) = ctx.saver {
-            saver.save(&self.stream.id, &upload.path, &pinned);
+        if self
+            .index
+            .renew(&upload.path, Entry::Pinned(pinned.clone()))
+        {
+            self.changed = true;
+            if let Some(saver) = ctx.saver {
+                saver.save(&self.stream.id, &upload.path, &pinned);
+            }
         }
-        self.index
-            .put(&upload.path, Entry::Pinned(Arc::new(pinned)));
-        self.changed = true;
         self.stream.uploads_total.fetch_add(1, Ordering::Relaxed);
         Some(Reply::Done {
             status: if replaces { 204 } else { 201 },

@@ -36,7 +36,7 @@ impl StreamOwner {
             Some(object) => object.clone(),
             None => {
                 let (path, kind) = (upload.path.clone(), upload.kind);
-                Arc::new(track.open(path, kind, self.stream.next_generation()))
+                Arc::new(track.open(path, kind, upload.generation))
             }
         };
         let (index, changed) = (&mut self.index, &mut self.changed);
@@ -55,8 +55,9 @@ impl StreamOwner {
                     track.list(&object);
                     upload.replaces =
                         matches!(self.index.get(&object.path), Some(Entry::Object(_)));
-                    self.index.put(&object.path, Entry::Object(object.clone()));
-                    self.changed = true;
+                    self.changed |= self
+                        .index
+                        .renew(&object.path, Entry::Object(object.clone()));
                     upload.object = Some(object.clone());
                 }
                 Some(Reply::Granted { writer })
