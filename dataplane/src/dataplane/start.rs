@@ -301,7 +301,7 @@ fn start_loops(
         let answer = answer.map_err(|error| StartError::Driver {
             loop_id,
             cpu,
-            error,
+            error: with_remedy(error),
         })?;
         answers[at] = Some(answer);
         if answers.iter().all(Option::is_some) {
@@ -318,6 +318,17 @@ fn start_loops(
         drop(go.send((shared.clone(), boxes.clone())));
     }
     Ok((boxes, threads, notes))
+}
+
+/// A ring is locked memory: without the right to lock it, the kernel says no more than that
+/// there is none.
+fn with_remedy(error: std::io::Error) -> std::io::Error {
+    match error.kind() {
+        std::io::ErrorKind::OutOfMemory => std::io::Error::other(format!(
+            "{error}; raise RLIMIT_MEMLOCK (ulimit -l, LimitMEMLOCK=) or grant CAP_IPC_LOCK"
+        )),
+        _ => error,
+    }
 }
 
 fn byte_path_note(plans: &[Plan<'_>]) -> String {
