@@ -21,8 +21,22 @@ pub(crate) fn authorise(
     room: &mut PathRoom,
     request: &Request<'_>,
 ) -> Result<Arc<Stream>, Refused> {
-    let live = path::parse(request.path, room).map_err(|e| Refused::from(e.status()))?;
-    authorise_path(shared, request, &live).map_err(|(refused, _)| refused)
+    let admitted = admit(shared, room, request);
+    admitted
+        .map(|(stream, _)| stream)
+        .map_err(|(refused, _)| refused)
+}
+
+/// The stream that the request may write to, and what it names there.
+fn admit<'a>(
+    shared: &Shared,
+    room: &'a mut PathRoom,
+    request: &Request<'a>,
+) -> Result<(Arc<Stream>, LivePath<'a>), (Refused, IngestError)> {
+    let live = path::parse(request.path, room)
+        .map_err(|error| (error.status().into(), IngestError::BadRequest))?;
+    let stream = authorise_path(shared, request, &live)?;
+    Ok((stream, live))
 }
 
 fn authorise_path(
@@ -60,19 +74,8 @@ pub(crate) fn decide_upload(
     request: &Request<'_>,
 ) -> Verdict {
     let framing = Framing::of(request.body);
-    let live = match path::parse(request.path, room) {
-        Ok(live) => live,
-        Err(error) => {
-            return discard(
-                asked,
-                framing,
-                error.status().into(),
-                IngestError::BadRequest,
-            );
-        }
-    };
-    let stream = match authorise_path(shared, request, &live) {
-        Ok(stream) => stream,
+    let (stream, live) = match admit(shared, room, request) {
+        Ok(admitted) => admitted,
         Err((refused, error)) => return discard(asked, framing, refused, error),
     };
     let kind = match Kind::of(live.path, request.content_type) {
@@ -118,19 +121,8 @@ pub(crate) fn decide_delete(
     request: &Request<'_>,
 ) -> Verdict {
     let framing = Framing::of(request.body);
-    let live = match path::parse(request.path, room) {
-        Ok(live) => live,
-        Err(error) => {
-            return discard(
-                asked,
-                framing,
-                error.status().into(),
-                IngestError::BadRequest,
-            );
-        }
-    };
-    match authorise_path(shared, request, &live) {
-        Ok(stream) => Verdict::Delete(
+    match admit(shared, room, request) {
+        Ok((stream, live)) => Verdict::Delete(
             asked,
             Delete {
                 stream,
