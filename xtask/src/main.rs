@@ -9,6 +9,7 @@
 
 mod check;
 mod demo;
+mod failures;
 mod help;
 mod json;
 mod layering;

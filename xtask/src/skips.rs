@@ -63,6 +63,7 @@ mod tests {
                 skip(&["2 MiB pages: wanted 128, free 12"]),
                 skip(&["no RDMA device", "no IPv6"]),
             ],
+            ..Tally::default()
         };
         let refused = refuse(&mut tally, &allowed);
         assert_eq!(refused, [skip(&["no RDMA device", "no IPv6"])]);

@@ -4,12 +4,16 @@
 //! this machine prints `SKIP: reason` and returns; the runner calls it passed, and here it counts
 //! as skipped instead. An ignored test is a skipped one too.
 
+use crate::failures::{Backtraces, Failure};
+
 /// Tests counted.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Tally {
     pub(crate) passed: usize,
     pub(crate) failed: usize,
     pub(crate) skipped: Vec<Skip>,
+    /// Those of the failed ones that said something.
+    pub(crate) failures: Vec<Failure>,
 }
 
 /// A test that did not run, or not whole.
@@ -27,6 +31,7 @@ impl Tally {
         self.passed += other.passed;
         self.failed += other.failed;
         self.skipped.extend(other.skipped);
+        self.failures.extend(other.failures);
     }
 
     /// `N passed, N failed, N skipped`.
@@ -64,8 +69,9 @@ enum Section {
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     tally: Tally,
-    /// What failed tests printed.
+    /// What failed tests printed, without the frames of backtraces.
     failures: Vec<String>,
+    backtraces: Backtraces,
     /// The test binary whose output this is.
     binary: String,
     section: Section,
@@ -76,7 +82,7 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// What was counted, and what failed tests printed.
+    /// What was counted, and what failed tests printed, without backtraces.
     pub(crate) fn finish(self) -> (Tally, Vec<String>) {
         (self.tally, self.failures)
     }
@@ -100,7 +106,7 @@ impl Reader {
             self.test = test.to_owned();
         }
         if self.section == Section::Failures {
-            self.failures.push(line.to_owned());
+            self.failure_line(line);
         } else if let Some(reason) = skip_reason(line) {
             self.skip(reason);
         } else if let Some(ignored) = ignored_test(line) {
@@ -109,6 +115,22 @@ impl Reader {
             self.tally.skipped.push(Skip { test, reasons });
         }
         None
+    }
+
+    /// Takes a line that a failed test printed, or that stands around such lines.
+    fn failure_line(&mut self, line: &str) {
+        if self.backtraces.has(line) {
+            return;
+        }
+        self.failures.push(line.to_owned());
+        let known = &mut self.tally.failures;
+        if shown_test(line).is_some() {
+            let test = format!("{} {}", self.binary, self.test).trim().to_owned();
+            let output = Vec::new();
+            known.push(Failure { test, output });
+        } else if let Some(failure) = known.last_mut().filter(|_| !self.test.is_empty()) {
+            failure.output.push(line.to_owned());
+        }
     }
 
     fn enter(&mut self, section: Section) {

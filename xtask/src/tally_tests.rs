@@ -89,6 +89,9 @@ failures:
 ---- bad stdout ----
 SKIP: never
 thread 'bad' panicked at 'x'
+stack backtrace:
+   0: core::panicking::panic
+             at /rustc/panicking.rs:1:2
 
 failures:
     bad
@@ -104,6 +107,12 @@ test result: FAILED. 3 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; 
     assert_eq!(tally.skipped[1].test, "net rdma");
     assert!(failures.contains(&"thread 'bad' panicked at 'x'".to_owned()));
     assert!(!failures.iter().any(|line| line.contains("test result")));
+    assert!(!failures.iter().any(|line| line.contains("panicking")));
+    assert_eq!(tally.failures.len(), 1);
+    assert_eq!(
+        tally.failures[0].lines(),
+        ["net bad", "    thread 'bad' panicked at 'x'"]
+    );
 }
 
 /// A SKIP outside any test (a program's own, or a runner without sections) counts one a line.

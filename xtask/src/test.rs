@@ -5,6 +5,7 @@
 //! exit code.
 
 use crate::demo::{self, Binaries, MESSAGES};
+use crate::failures::Failure;
 use crate::packages::Purpose;
 use crate::plan::Plan;
 use crate::process::{capture, is_message};
@@ -134,6 +135,9 @@ fn end_to_end(members: &[Member], binaries: &Binaries) -> Result<Command> {
 /// Runs a test runner and counts.
 fn runner(mut command: Command, plan: &Plan, progress: &mut Progress) -> Result<Outcome> {
     command.args(["--", "--show-output"]).args(&plan.filters);
+    // An error's message is enough; fifty frames after it would hide it. A panic keeps its own
+    // backtrace where RUST_BACKTRACE asks for one, in the step's log.
+    command.env("RUST_LIB_BACKTRACE", "0");
     let mut reader = Reader::default();
     let captured = capture(command, progress, |line, progress| {
         if let Some(text) = reader.line(line) {
@@ -203,6 +207,9 @@ fn conclude(totals: Totals, strict: bool, root: &Path) -> Result<ExitCode> {
     if strict {
         let refused = skips::refuse(&mut tally, &skips::load(root)?);
         print_skips(&format!("strict: not in {}", skips::LIST), &refused);
+    }
+    for line in tally.failures.iter().flat_map(Failure::lines) {
+        println!("{line}");
     }
     if !failed.is_empty() {
         println!("failed: {}", failed.join(", "));

@@ -1,6 +1,8 @@
 //! Free ports for a daemon on this machine.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Result;
 
@@ -9,6 +11,10 @@ use super::random;
 /// Where [`Ports::pick`] looks.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 const PORT_TRIES_MAX: u32 = 1000;
+
+/// What this process has picked. A port is free again until its daemon listens, and free for a
+/// moment whenever that starts anew: tests that run side by side must not even try it.
+static PICKED: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 
 /// The ports of a daemon on this machine.
 #[derive(Debug, Clone, Copy)]
@@ -28,22 +34,27 @@ pub struct Ports {
 impl Ports {
     /// Picks ports that are free now on 127.0.0.1 and, where there is one, on `::1`: at
     /// random, and below those that the system gives to outgoing connections, since one of
-    /// these could be taken before the daemon listens.
+    /// these could be taken before the daemon listens. No port is picked twice in a process.
     ///
     /// # Errors
     /// There are none.
     pub fn pick() -> Result<Ports> {
         let ipv6 = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
         let mut held = Vec::new();
+        let mut picked = PICKED.lock().unwrap_or_else(PoisonError::into_inner);
         let mut pick = || -> Result<u16> {
             for _ in 0..PORT_TRIES_MAX {
                 let [high, low] = random()?;
                 let offset = u16::from_be_bytes([high, low]) % (PORTS.end - PORTS.start);
                 let port = PORTS.start + offset;
+                if picked.contains(&port) {
+                    continue;
+                }
                 let four = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
                 let six = ipv6.then(|| TcpListener::bind((Ipv6Addr::LOCALHOST, port)));
                 if four.is_ok() && !matches!(six, Some(Err(_))) {
                     held.push((four, six));
+                    picked.insert(port);
                     return Ok(port);
                 }
             }
@@ -72,5 +83,26 @@ impl Ports {
         } else {
             Ports::four(port)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// Threads that pick at the same time, again and again, never get the same port.
+    #[test]
+    fn no_port_is_picked_twice() {
+        let pick = || -> Vec<Ports> { (0..100).map(|_| Ports::pick().unwrap()).collect() };
+        let threads: Vec<_> = (0..2).map(|_| std::thread::spawn(pick)).collect();
+        let all = threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap());
+        let all: Vec<u16> = all
+            .flat_map(|ports| [ports.https, ports.http, ports.ingest, ports.admin])
+            .collect();
+        let distinct: BTreeSet<u16> = all.iter().copied().collect();
+        assert_eq!(distinct.len(), all.len());
     }
 }
