@@ -125,6 +125,8 @@ pub enum Event<H> {
         /// What was being sent, handed back.
         outgoing: Outgoing<H>,
     },
+    /// The socket takes bytes again, or has failed: the next send tells.
+    Writable(io::Result<()>),
     /// Our sending side is shut.
     Shutdown(io::Result<()>),
     /// The connection is gone and its number is free.
@@ -164,6 +166,14 @@ pub trait Driver {
         more: bool,
         token: Token,
     ) -> OpId;
+
+    /// Sends what the socket takes of `buffer` now, without waiting for room: [`Event::Sent`] with
+    /// 0 where it takes nothing.
+    fn send_now(&mut self, conn: Conn, buffer: Buffer, more: bool, token: Token) -> OpId;
+
+    /// Waits until the socket takes bytes: [`Event::Writable`]. Submitted behind a
+    /// [`Driver::send_now`] it looks at the socket when that send is over.
+    fn writable(&mut self, conn: Conn, token: Token) -> OpId;
 
     /// Finishes our sending side; the peer sees the end of the stream.
     fn shutdown(&mut self, conn: Conn, token: Token) -> OpId;

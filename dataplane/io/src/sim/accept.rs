@@ -43,6 +43,7 @@ impl World {
                 conn: None,
                 receive: None,
                 send: None,
+                writable: None,
                 error: None,
                 dead: false,
                 shut: false,

@@ -40,6 +40,7 @@ impl World {
                 if let Some(id) = self.sides[at].table.socket(conn) {
                     self.receive_cancelled(id, op);
                     self.send_cancelled(id, op);
+                    self.writable_cancelled(id, op);
                 }
             }
         }

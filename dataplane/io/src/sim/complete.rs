@@ -57,6 +57,10 @@ impl<H> SimDriver<H> {
                 let result = result.map_err(error);
                 Event::Sent { result, outgoing }
             }
+            (Outcome::Writable(result), _) => {
+                end(Kind::Writable);
+                Event::Writable(result.map_err(error))
+            }
             (Outcome::Shutdown(result), _) => {
                 end(Kind::Shutdown);
                 Event::Shutdown(result.map_err(error))

@@ -29,7 +29,7 @@ use super::world::World;
 ///
 /// # Panics
 /// With the seed and the last events, when the loop breaks a rule: an operation on a connection
-/// that is not open; a second receive, send or shutdown in flight on one; a close with anything in
+/// that is not open; a second receive, send, wait for room or shutdown in flight on one; a close with anything in
 /// flight; a span whose bytes changed while they were being sent.
 pub struct SimDriver<H> {
     pub(super) index: usize,
@@ -171,6 +171,25 @@ impl<H> Driver for SimDriver<H> {
         self.submit(conn, Kind::Send, token, payload, |socket| {
             Submission::Send(socket, bytes)
         })
+    }
+
+    /// `more` makes no difference here.
+    fn send_now(&mut self, conn: Conn, buffer: Buffer, _more: bool, token: Token) -> OpId {
+        let bytes: Rc<[u8]> = buffer.filled().into();
+        let payload = Payload::Outgoing(Outgoing::Buffer(buffer), Rc::clone(&bytes));
+        self.submit(conn, Kind::Send, token, payload, |socket| {
+            Submission::SendNow(socket, bytes)
+        })
+    }
+
+    fn writable(&mut self, conn: Conn, token: Token) -> OpId {
+        self.submit(
+            conn,
+            Kind::Writable,
+            token,
+            Payload::Nothing,
+            Submission::Writable,
+        )
     }
 
     fn shutdown(&mut self, conn: Conn, token: Token) -> OpId {

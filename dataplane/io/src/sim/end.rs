@@ -18,7 +18,7 @@ impl World {
         for id in 0..self.sockets.len() {
             let near = &mut self.sockets[id].near;
             if near.at == at && !near.closed {
-                (near.receive, near.send) = (None, None);
+                (near.receive, near.send, near.writable) = (None, None, None);
                 self.let_go(id, false);
             }
         }

@@ -1,4 +1,5 @@
 //! Sending: a send goes on as the peer's window allows, until everything is taken (MSG_WAITALL).
+//! One that does not wait takes the room that there is, and a wait for room ends with some.
 
 use std::rc::Rc;
 
@@ -23,24 +24,9 @@ impl World {
         let Some(bytes) = bytes else {
             return self.end_send(id, op, Err(libc::EINVAL));
         };
-        let near = &mut self.sockets[id].near;
-        if near.dead || near.shut {
-            let error = near.error.take().unwrap_or(libc::EPIPE);
-            return self.end_send(id, op, Err(error));
-        }
-        if self.random.chance(self.faults.send_errors) {
-            let errors = [libc::ECONNRESET, libc::EPIPE, libc::ENOMEM, libc::ENOBUFS];
-            let error = self.random.pick(&errors);
-            self.end_send(id, op, Err(error));
-            if matches!(error, libc::ECONNRESET | libc::EPIPE) {
-                self.break_connection(id, None);
-            }
+        let Some(stop) = self.may_send(id, op, bytes.len()) else {
             return;
-        }
-        let mut stop = bytes.len();
-        if stop > 1 && self.random.chance(self.faults.short_sends) {
-            stop = self.random.up_to(stop - 1);
-        }
+        };
         self.sockets[id].near.send = Some(SendOp {
             op,
             bytes,
@@ -50,8 +36,67 @@ impl World {
         self.send_goes_on(id);
     }
 
+    /// How many bytes of `len` a send that begins may take at most; `None` where it fails.
+    fn may_send(&mut self, id: SocketId, op: OpId, len: usize) -> Option<usize> {
+        let near = &mut self.sockets[id].near;
+        if near.dead || near.shut {
+            let error = near.error.take().unwrap_or(libc::EPIPE);
+            self.end_send(id, op, Err(error));
+            return None;
+        }
+        if self.random.chance(self.faults.send_errors) {
+            let errors = [libc::ECONNRESET, libc::EPIPE, libc::ENOMEM, libc::ENOBUFS];
+            let error = self.random.pick(&errors);
+            self.end_send(id, op, Err(error));
+            if matches!(error, libc::ECONNRESET | libc::EPIPE) {
+                self.break_connection(id, None);
+            }
+            return None;
+        }
+        let short = len > 1 && self.random.chance(self.faults.short_sends);
+        Some(if short {
+            self.random.up_to(len - 1)
+        } else {
+            len
+        })
+    }
+
+    pub(super) fn send_now_begins(&mut self, id: SocketId, op: OpId, bytes: &[u8]) {
+        let Some(stop) = self.may_send(id, op, bytes.len()) else {
+            return;
+        };
+        let count = self.sockets[id].to_peer.room().min(stop);
+        self.end_send(id, op, Ok(count));
+        self.transmit(id, Toward::Peer, &bytes[..count]);
+    }
+
+    pub(super) fn writable_begins(&mut self, id: SocketId, op: OpId) {
+        self.sockets[id].near.writable = Some(op);
+        self.writable_goes_on(id);
+    }
+
+    /// Ends the wait for room, if there is some, or never will be.
+    fn writable_goes_on(&mut self, id: SocketId) {
+        let socket = &mut self.sockets[id];
+        let over = socket.near.dead || socket.near.shut || socket.to_peer.room() > 0;
+        if let Some(op) = socket.near.writable.take_if(|_| over) {
+            let at = socket.near.at;
+            self.end(at, op, Outcome::Writable(Ok(())));
+        }
+    }
+
+    /// A cancellation has reached a wait for room.
+    pub(super) fn writable_cancelled(&mut self, id: SocketId, op: OpId) {
+        let near = &mut self.sockets[id].near;
+        if near.writable.take_if(|waits| *waits == op).is_some() {
+            let at = near.at;
+            self.end(at, op, Outcome::Writable(Err(libc::ECANCELED)));
+        }
+    }
+
     /// Lets the send that waits put in what there is room for.
     pub(super) fn send_goes_on(&mut self, id: SocketId) {
+        self.writable_goes_on(id);
         let room = self.sockets[id].to_peer.room();
         let Some(send) = &mut self.sockets[id].near.send else {
             return;
@@ -69,6 +114,7 @@ impl World {
 
     /// The connection is lost: what was taken counts, and only without it the error.
     pub(super) fn send_dies(&mut self, id: SocketId) {
+        self.writable_goes_on(id);
         let near = &mut self.sockets[id].near;
         let Some(send) = near.send.take() else { return };
         let result = match send.taken {

@@ -20,6 +20,9 @@ pub(super) enum Submission {
     Receive(SocketId, Option<usize>),
     /// `None`: a span that lies in no region.
     Send(SocketId, Option<Rc<[u8]>>),
+    /// Only what there is room for.
+    SendNow(SocketId, Rc<[u8]>),
+    Writable(SocketId),
     Shutdown(SocketId),
     Close(SocketId, Conn),
     Abort(SocketId, Conn),
@@ -34,6 +37,7 @@ pub(super) enum Outcome {
     Received(Result<Received, i32>),
     ReceivedInto(Result<Vec<u8>, i32>),
     Sent(Result<usize, i32>),
+    Writable(Result<(), i32>),
     Shutdown(Result<(), i32>),
     Closed(Conn),
 }
@@ -57,6 +61,7 @@ impl Outcome {
                 ("received into", count(result.map_err(|errno| *errno)))
             }
             Outcome::Sent(result) => ("sent", count(*result)),
+            Outcome::Writable(result) => ("writable", count(result.map(|()| 0))),
             Outcome::Shutdown(result) => ("shut", count(result.map(|()| 0))),
             Outcome::Closed(conn) => ("closed", i64::from(conn.0)),
         }

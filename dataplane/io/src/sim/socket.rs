@@ -183,6 +183,8 @@ pub(super) struct LoopEnd {
     pub(super) conn: Option<Conn>,
     pub(super) receive: Option<ReceiveOp>,
     pub(super) send: Option<SendOp>,
+    /// A wait for room to send.
+    pub(super) writable: Option<OpId>,
     /// What the next operation to look hears; each error is heard once (`sk_err`).
     pub(super) error: Option<i32>,
     /// Reset: receives end, sends fail.

@@ -12,6 +12,7 @@ use super::socket::SocketId;
 pub(super) enum Kind {
     Receive,
     Send,
+    Writable,
     Shutdown,
 }
 
@@ -26,7 +27,7 @@ enum State {
 struct Place {
     generation: u16,
     state: State,
-    in_flight: [bool; 3],
+    in_flight: [bool; 4],
 }
 
 /// All connections of one loop.
@@ -40,7 +41,7 @@ impl Table {
         let empty = Place {
             generation: 0,
             state: State::Free,
-            in_flight: [false; 3],
+            in_flight: [false; 4],
         };
         Table {
             places: vec![empty; usize::from(connections_max)],
@@ -80,7 +81,7 @@ impl Table {
     /// What is wrong, for a panic.
     pub(super) fn begin_close(&mut self, conn: Conn) -> Result<SocketId, String> {
         let (place, socket) = self.open_place(conn, "Close")?;
-        for kind in [Kind::Receive, Kind::Send, Kind::Shutdown] {
+        for kind in [Kind::Receive, Kind::Send, Kind::Writable, Kind::Shutdown] {
             if place.in_flight[kind as usize] {
                 return Err(format!(
                     "{conn:?} is closed while a {kind:?} is in flight on it"

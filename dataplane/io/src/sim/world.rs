@@ -187,6 +187,8 @@ impl World {
             Submission::Accept(listener) => self.accept_begins(at, op, listener),
             Submission::Receive(id, room) => self.receive_begins(id, op, room),
             Submission::Send(id, bytes) => self.send_begins(id, op, bytes),
+            Submission::SendNow(id, bytes) => self.send_now_begins(id, op, &bytes),
+            Submission::Writable(id) => self.writable_begins(id, op),
             Submission::Shutdown(id) => self.shutdown_begins(id, op),
             Submission::Close(id, conn) => self.close_begins(id, op, conn, false),
             Submission::Abort(id, conn) => self.close_begins(id, op, conn, true),

@@ -109,7 +109,7 @@ impl<H> UringDriver<H> {
             config.receive_buffer_bytes as usize,
         )?;
         let completions_max = ring.params().cq_entries() as usize;
-        let operations_max = 2 * config.connections_max as usize + 64;
+        let operations_max = 3 * config.connections_max as usize + 64;
         Ok(UringDriver {
             queue: Queue::new(ring),
             operations: Operations::with_capacity(operations_max),
@@ -194,6 +194,14 @@ impl<H> Driver for UringDriver<H> {
 
     fn send(&mut self, conn: Conn, outgoing: Outgoing<H>, more: bool, token: Token) -> OpId {
         self.send_submitted(conn, outgoing, more, token)
+    }
+
+    fn send_now(&mut self, conn: Conn, buffer: Buffer, more: bool, token: Token) -> OpId {
+        self.send_now_submitted(conn, buffer, more, token)
+    }
+
+    fn writable(&mut self, conn: Conn, token: Token) -> OpId {
+        self.writable_submitted(conn, token)
     }
 
     fn shutdown(&mut self, conn: Conn, token: Token) -> OpId {

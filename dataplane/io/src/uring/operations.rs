@@ -31,6 +31,9 @@ pub(super) enum Operation<H> {
         conn: Conn,
         outgoing: Outgoing<H>,
     },
+    Writable {
+        conn: Conn,
+    },
     Shutdown {
         conn: Conn,
     },

@@ -1,4 +1,8 @@
-//! Sending, and finishing the sending side.
+//! Sending, waiting for room to send, and finishing the sending side.
+//!
+//! A send that waits for room does so in the kernel, with what it sends. One that does not
+//! (`send_now`) is done with when it is submitted, so a wait for room that is submitted behind it
+//! looks at the socket as the send has left it, and both complete in one turn.
 //!
 //! A span is sent from where it lies, without fixed buffers: a copying send gains nothing by them,
 //! and before Linux 7 the kernel refuses the combination.
@@ -9,6 +13,7 @@ use io_uring::{cqueue, opcode};
 use zonecast_numa::Span;
 
 use crate::driver::{Completion, Conn, Event, OpId, Outgoing, Token};
+use crate::pool::Buffer;
 
 use super::connections::on_target;
 use super::operations::Operation;
@@ -19,6 +24,28 @@ impl<H> UringDriver<H> {
         &mut self,
         conn: Conn,
         outgoing: Outgoing<H>,
+        more: bool,
+        token: Token,
+    ) -> OpId {
+        self.push_send(conn, outgoing, libc::MSG_WAITALL, more, token)
+    }
+
+    pub(super) fn send_now_submitted(
+        &mut self,
+        conn: Conn,
+        buffer: Buffer,
+        more: bool,
+        token: Token,
+    ) -> OpId {
+        let outgoing = Outgoing::Buffer(buffer);
+        self.push_send(conn, outgoing, libc::MSG_DONTWAIT, more, token)
+    }
+
+    fn push_send(
+        &mut self,
+        conn: Conn,
+        outgoing: Outgoing<H>,
+        wait: i32,
         more: bool,
         token: Token,
     ) -> OpId {
@@ -36,7 +63,7 @@ impl<H> UringDriver<H> {
             return id;
         };
         let more = if more { libc::MSG_MORE } else { 0 };
-        let flags = libc::MSG_NOSIGNAL | libc::MSG_WAITALL | more;
+        let flags = libc::MSG_NOSIGNAL | wait | more;
         let entry = on_target!(target, fd => {
             opcode::Send::new(fd, address, length).flags(flags).build()
         });
@@ -64,7 +91,12 @@ impl<H> UringDriver<H> {
         entry: &cqueue::Entry,
         out: &mut Vec<Completion<H>>,
     ) {
-        self.sent(id, bytes(entry.result()), out);
+        // Only a send that does not wait for room says that there is none.
+        let result = match entry.result() {
+            full if full == -libc::EAGAIN => Ok(0),
+            result => bytes(result),
+        };
+        self.sent(id, result, out);
     }
 
     fn sent(&mut self, id: OpId, result: io::Result<usize>, out: &mut Vec<Completion<H>>) {
@@ -76,6 +108,29 @@ impl<H> UringDriver<H> {
             token,
             event: Event::Sent { result, outgoing },
         });
+    }
+
+    pub(super) fn writable_submitted(&mut self, conn: Conn, token: Token) -> OpId {
+        let target = self.connections.begin(conn);
+        let id = self.operations.insert(token, Operation::Writable { conn });
+        let entry =
+            on_target!(target, fd => opcode::PollAdd::new(fd, libc::POLLOUT as u32).build());
+        // SAFETY: the entry points at no memory.
+        unsafe { self.queue.push(entry.user_data(id.to_user_data())) };
+        id
+    }
+
+    pub(super) fn writable_done(
+        &mut self,
+        id: OpId,
+        conn: Conn,
+        entry: &cqueue::Entry,
+        out: &mut Vec<Completion<H>>,
+    ) {
+        let token = self.operations.remove(id).0;
+        self.connections.end(conn);
+        let event = Event::Writable(bytes(entry.result()).map(|_| ()));
+        out.push(Completion { token, event });
     }
 
     pub(super) fn shutdown_submitted(&mut self, conn: Conn, token: Token) -> OpId {

@@ -95,10 +95,11 @@ fn suffix(no_array: bool) -> &'static str {
 
 fn build(config: &UringConfig, kind: RingKind, no_array: bool) -> io::Result<IoUring> {
     let mut builder = IoUring::<squeue::Entry>::builder();
-    // A receive and a send a connection may complete in one turn, without an overflow.
+    // A receive, a send and a wait for room a connection may complete in one turn, without an
+    // overflow.
     let completions = config
         .connections_max
-        .saturating_mul(2)
+        .saturating_mul(3)
         .max(4 * config.sq_entries);
     builder
         .setup_cqsize(completions.min(COMPLETIONS_MAX))

@@ -99,6 +99,10 @@ impl<H> UringDriver<H> {
             }
             Operation::ReceiveInto { .. } => self.receive_into_done(id, entry, out),
             Operation::Send { .. } => self.send_done(id, entry, out),
+            Operation::Writable { conn } => {
+                let conn = *conn;
+                self.writable_done(id, conn, entry, out);
+            }
             Operation::Shutdown { conn } => {
                 let conn = *conn;
                 self.shutdown_done(id, conn, entry, out);

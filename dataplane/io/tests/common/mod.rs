@@ -141,6 +141,7 @@ pub(crate) fn name<H>(event: &Event<H>) -> &'static str {
     match event {
         Event::Accepted(_) => "Accepted",
         Event::AcceptEnded(_) => "AcceptEnded",
+        Event::Writable(_) => "Writable",
         Event::Received(_) => "Received",
         Event::ReceivedInto { .. } => "ReceivedInto",
         Event::Sent { .. } => "Sent",

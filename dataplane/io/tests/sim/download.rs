@@ -58,7 +58,9 @@ impl Downloads {
             }
             Event::Shutdown(Ok(())) => self.driver.close(conn, token),
             Event::Closed => {}
-            Event::Received(_) | Event::ReceivedInto { .. } => unreachable!("nothing is received"),
+            Event::Received(_) | Event::ReceivedInto { .. } | Event::Writable(_) => {
+                unreachable!("nothing of the kind was asked for")
+            }
         }
     }
 }

@@ -97,6 +97,15 @@ impl Bench {
         result
     }
 
+    pub(crate) fn send_now(&mut self, conn: Conn, bytes: &[u8]) -> std::io::Result<usize> {
+        let buffer = self.filled(bytes);
+        self.driver.send_now(conn, buffer, false, SEND);
+        let Event::Sent { result, .. } = self.wait(SEND) else {
+            panic!("expected the end of a send")
+        };
+        result
+    }
+
     pub(crate) fn close(&mut self, conn: Conn) {
         self.driver.close(conn, CLOSE);
         assert!(matches!(self.wait(CLOSE), Event::Closed));

@@ -173,3 +173,37 @@ fn a_driver_that_is_dropped() {
     assert_eq!(peer.received_end(), End::Finished);
     assert_eq!(refused.received_end(), End::Reset);
 }
+
+/// Shows that a send which does not wait takes the room that there is and no more, that a wait for
+/// room ends when the peer has read, by a cancellation, or with the connection.
+#[test]
+fn a_send_that_does_not_wait() {
+    const ROOM: Token = Token(77);
+    let mut bench = Bench::new(Faults::none());
+    let (mut peer, conn) = bench.connect();
+    peer.set_window(1000);
+    peer.pause();
+    let bytes = pattern(1, 1500);
+    assert_eq!(bench.send_now(conn, &bytes).unwrap(), 1000);
+    assert_eq!(bench.send_now(conn, &bytes[1000..]).unwrap(), 0);
+    let op = bench.driver.writable(conn, ROOM);
+    bench.run_for(SECOND);
+    bench.driver.cancel(op);
+    assert!(matches!(bench.wait(ROOM), Event::Writable(Err(_))));
+    bench.driver.writable(conn, ROOM);
+    peer.read_slowly(100, Duration::from_millis(10));
+    assert!(matches!(bench.wait(ROOM), Event::Writable(Ok(()))));
+    let taken = bench.send_now(conn, &bytes[1000..]).unwrap();
+    assert!(
+        (100..=500).contains(&taken),
+        "{taken} of a window that opens"
+    );
+    bench.run_for(SECOND);
+    assert!(peer.take_received() == bytes[..1000 + taken]);
+    peer.reset();
+    bench.run_for(SECOND);
+    bench.driver.writable(conn, ROOM);
+    assert!(matches!(bench.wait(ROOM), Event::Writable(Ok(()))));
+    assert!(bench.send_now(conn, b"into the void").is_err());
+    bench.close(conn);
+}
