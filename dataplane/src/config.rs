@@ -179,6 +179,9 @@ pub struct Limits {
     pub handshakes_per_turn: u32,
     /// Send buffers of a loop (64 KiB each).
     pub send_buffers: u32,
+    /// Bytes that the kernel may hold for TCP sockets, of all processes, before new viewers are
+    /// refused; 0: half of what it allows itself.
+    pub socket_memory_max: u64,
     /// A loop that is silent for this long is reported, and the process aborts.
     pub loop_stall: Duration,
     /// Ring memory of a stream that an encoder creates by its first PUT, a track.
@@ -199,6 +202,7 @@ impl Default for Limits {
             delete_grace_segments: 3,
             handshakes_per_turn: 8,
             send_buffers: 512,
+            socket_memory_max: 0,
             loop_stall: Duration::from_secs(10),
             open_ring_bytes: 64 << 20,
         }

@@ -129,6 +129,11 @@ impl Count {
         );
     }
 
+    /// Takes `n` off (a gauge); only the owning loop may call it.
+    pub fn subtract(&self, n: u64) {
+        self.add(n.wrapping_neg());
+    }
+
     /// Replaces the value (a gauge); only the owning loop may call it.
     pub fn set(&self, n: u64) {
         self.0.store(n, Ordering::Relaxed);
@@ -167,6 +172,10 @@ pub struct LoopCounters {
     pub timeouts: Count,
     /// Send buffers in the pool now.
     pub buffers_free: Count,
+    /// Sends of which the socket took only a part.
+    pub sends_short: Count,
+    /// Bytes that sockets left of their last sends, kept now.
+    pub rest_bytes: Count,
     /// Turns of the loop (each at most one system call).
     pub turns: Count,
     /// Nanoseconds since the process's epoch at the last turn: the watchdog's pulse.
@@ -197,6 +206,8 @@ impl LoopCounters {
             waiting: Count::default(),
             timeouts: Count::default(),
             buffers_free: Count::default(),
+            sends_short: Count::default(),
+            rest_bytes: Count::default(),
             turns: Count::default(),
             pulse: Count::default(),
             responses: Default::default(),
@@ -286,11 +297,15 @@ pub struct ZoneCounters {
     pub timeouts: u64,
     /// See [`LoopCounters::buffers_free`].
     pub send_buffers_free: u64,
+    /// See [`LoopCounters::sends_short`].
+    pub sends_short: u64,
+    /// See [`LoopCounters::rest_bytes`].
+    pub rest_bytes: u64,
     /// See [`LoopCounters::turns`].
     pub turns: u64,
     /// See [`LoopCounters::ingest_bytes`].
     pub ingest_bytes: u64,
-    /// Whether a loop of the zone has no send buffer left, or a ring no room.
+    /// Whether a loop of the zone has no send buffer left, or the kernel holds too much for sockets.
     pub overloaded: bool,
     /// Bytes of the zone's arena.
     pub arena_bytes: u64,
@@ -311,6 +326,10 @@ pub struct CounterSnapshot {
     pub bytes: Vec<BytesRow>,
     /// Upload errors by reason.
     pub ingest_errors: Vec<(&'static str, u64)>,
+    /// What the kernel holds for TCP sockets, of all processes.
+    pub socket_memory_bytes: u64,
+    /// How much of it ends the taking of new viewers; 0: no limit.
+    pub socket_memory_max: u64,
 }
 
 /// Sums `loops` by zone; the arena's figures are the caller's to add.
@@ -323,8 +342,8 @@ pub fn snapshot(loops: &[Arc<LoopCounters>], zones: usize) -> CounterSnapshot {
                 ..Default::default()
             })
             .collect(),
-        bytes: Vec::new(),
         ingest_errors: IngestError::ALL.iter().map(|e| (e.as_str(), 0)).collect(),
+        ..CounterSnapshot::default()
     };
     for counters in loops {
         add_loop(&mut sum, counters);
@@ -357,6 +376,8 @@ fn add_loop(sum: &mut CounterSnapshot, from: &LoopCounters) {
     zone.waiting += from.waiting.get();
     zone.timeouts += from.timeouts.get();
     zone.send_buffers_free += from.buffers_free.get();
+    zone.sends_short += from.sends_short.get();
+    zone.rest_bytes += from.rest_bytes.get();
     zone.turns += from.turns.get();
     zone.ingest_bytes += from.ingest_bytes.get();
     zone.overloaded |= from.buffers_free.get() == 0 && from.turns.get() > 0;

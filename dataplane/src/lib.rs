@@ -22,6 +22,7 @@ mod peer;
 mod shared;
 #[cfg(feature = "simulation")]
 pub mod simulation;
+mod socket_memory;
 pub mod status;
 mod stream;
 pub mod tls;

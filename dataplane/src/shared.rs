@@ -9,6 +9,7 @@ use zonecast_numa::{Arena, ControlMemory, ZoneId};
 use crate::config::{ConnectionLimits, Limits};
 use crate::counters::LoopCounters;
 use crate::peer::Role;
+use crate::socket_memory::SocketMemory;
 use crate::stream::{Registry, Saver};
 use crate::tls::Acceptor;
 
@@ -27,6 +28,7 @@ pub(crate) struct Shared {
     /// Loops that still have peers, or may get some: they need the owners of their streams.
     pub(crate) loops_busy: AtomicUsize,
     pub(crate) saver: Option<Saver>,
+    pub(crate) socket_memory: SocketMemory,
     /// An upload that is silent for this long is aborted.
     pub(crate) ingest_idle: std::time::Duration,
     /// Unix time of the driver's epoch, in nanoseconds.

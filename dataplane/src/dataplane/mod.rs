@@ -112,7 +112,20 @@ impl Dataplane {
             zone.arena_free = arena.bytes_free();
             zone.pages = arena.page().label().to_owned();
         }
+        snapshot.socket_memory_bytes = self.shared.socket_memory.bytes();
+        snapshot.socket_memory_max = self.shared.socket_memory.max();
+        if self.shared.socket_memory.is_short() {
+            snapshot
+                .zones
+                .iter_mut()
+                .for_each(|zone| zone.overloaded = true);
+        }
         snapshot
+    }
+
+    /// Looks how much the kernel holds for sockets; to be called a few times a second.
+    pub fn sample_socket_memory(&self) {
+        self.shared.socket_memory.sample();
     }
 
     /// All streams just now, by id.

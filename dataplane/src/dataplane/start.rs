@@ -18,6 +18,7 @@ use crate::counters::LoopCounters;
 use crate::loops::Mailbox;
 use crate::peer::Role;
 use crate::shared::{Listener, Shared};
+use crate::socket_memory::SocketMemory;
 use crate::stream::{Registry, RegistryConfig, Saved, Saver};
 use crate::tls::{
     Acceptor, AcceptorConfig, Certificates, RECORDS_PER_KEY, TicketKeys, TlsError, Versions,
@@ -157,6 +158,7 @@ impl Dataplane {
                 .collect(),
             loops_busy: places.len().into(),
             saver,
+            socket_memory: SocketMemory::new(config.limits.socket_memory_max),
             ingest_idle: config.ingest.ingest_idle,
             epoch_unix_ns: epoch_unix.as_nanos() as u64,
         });

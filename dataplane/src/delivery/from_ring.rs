@@ -63,6 +63,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             }
             !wanted_back
         });
-        self.from_ring.append(&mut list);
+        list.append(&mut self.from_ring);
+        self.from_ring = list;
     }
 }

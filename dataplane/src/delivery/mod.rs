@@ -10,6 +10,7 @@ mod handshake;
 mod produce;
 mod request;
 mod response;
+mod room;
 mod waiting;
 
 pub(crate) use answer::{Asked, Refused};

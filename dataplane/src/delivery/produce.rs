@@ -5,7 +5,7 @@
 //! the kernel's own sealing takes its place where a connection has it. A lease is held for
 //! the sealing call only.
 
-use zonecast_io::{BUFFER_BYTES, Buffer, Driver, Outgoing};
+use zonecast_io::{BUFFER_BYTES, Buffer, Driver};
 use zonecast_proto::Status;
 use zonecast_proto::chunked::{CHUNK_END, LAST_CHUNK, SIZE_LINE_BYTES_MAX, encode_size};
 use zonecast_proto::response::HEAD_BYTES_MAX;
@@ -19,7 +19,7 @@ use crate::tls::{Session, TlsError};
 
 /// Records of one send at most, each of which fits in a buffer with all that it adds. Larger
 /// sends cost more per byte on loopback, smaller ones more system calls.
-const SEND_RECORDS_MAX: usize = 3;
+pub(super) const SEND_RECORDS_MAX: usize = 3;
 const _: () = assert!(
     (SEND_RECORDS_MAX + 1) * Session::OVERHEAD_MAX
         + SEND_RECORDS_MAX * Session::PLAINTEXT_MAX
@@ -49,8 +49,12 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         let Some(peer) = self.peers.get_mut(id) else {
             return;
         };
-        if peer.state != State::Response || peer.send.is_some() {
+        let busy = peer.send.is_some() || peer.writable.is_some();
+        if peer.state != State::Response || busy {
             return;
+        }
+        if peer.rest.is_some() {
+            return self.send_what_was_left(id);
         }
         let Some(mut response) = peer.response.take() else {
             return;
@@ -66,7 +70,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         match made {
             Made::Send(buffer) => {
                 self.measure(id);
-                self.send(id, Outgoing::Buffer(buffer), more);
+                self.send_now(id, buffer, more);
             }
             Made::FromRing(piece) => {
                 self.measure(id);
@@ -136,7 +140,8 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             0
         };
         let mut records = 0;
-        while !only_head && records < SEND_RECORDS_MAX {
+        let records_max = self.records_max(id, response);
+        while !only_head && records < records_max {
             let most = Session::PLAINTEXT_MAX - head.len() - framing;
             match self.next_piece(&response.body, &mut response.at, most) {
                 Next::Bytes(piece) => {
@@ -232,7 +237,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
     }
 
     /// The peer waits for a send buffer.
-    fn starve(&mut self, id: PeerId) {
+    pub(super) fn starve(&mut self, id: PeerId) {
         let Some(peer) = self.peers.get_mut(id) else {
             return;
         };

@@ -6,7 +6,7 @@ use zonecast_io::{Conn, Driver, ListenerId, OpId, Time, Token};
 use zonecast_ring::Lease;
 
 use super::Loop;
-use crate::peer::{Inbox, Link, Peer};
+use crate::peer::{Inbox, Link, Peer, Role};
 use crate::tls::Handshake;
 
 /// How long an accept that ended (a full descriptor table, mostly) is left alone.
@@ -102,7 +102,9 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
                 .ok()
                 .map(|handshake| Link::Handshake(Some(Box::new(handshake)))),
         };
-        let link = link.filter(|_| self.draining.is_none() && listener.enter());
+        let short = role == Role::Viewer && self.shared.socket_memory.is_short();
+        let taken = self.draining.is_none() && !short;
+        let link = link.filter(|_| taken && listener.enter());
         let Some(link) = link else {
             self.counters.accepts_refused.add(1);
             self.driver.abort(conn, Token(u64::MAX));

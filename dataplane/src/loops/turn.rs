@@ -90,6 +90,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             Event::Received(result) => self.received(id, result),
             Event::ReceivedInto { result, buffer } => self.received_into(id, result, buffer),
             Event::Sent { result, outgoing } => self.sent(id, result, outgoing),
+            Event::Writable(_) => self.has_room(id),
             Event::Shutdown(_) => self.shutdown_done(id),
             Event::Closed => self.closed(id),
         }

@@ -145,6 +145,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
                 drop(out);
                 self.send_failed(id, &error);
             }
+            Ok(n) if n < length && peer.state == State::Response => self.keep_rest(id, out, n),
             Ok(0) if length > 0 => {
                 drop(out);
                 self.terminate(id, How::Abort);
@@ -158,7 +159,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
     }
 
     /// The socket took only a part: the rest is sent as it is (it may be sealed).
-    fn send_rest(&mut self, id: PeerId, out: Outgoing<Lease>, n: usize) {
+    pub(crate) fn send_rest(&mut self, id: PeerId, out: Outgoing<Lease>, n: usize) {
         let rest = match out {
             Outgoing::Buffer(mut buffer) => {
                 let range = buffer.filled_range();

@@ -52,6 +52,12 @@ pub(crate) struct Peer {
     pub(crate) head: Vec<u8>,
     pub(crate) receive: Option<OpId>,
     pub(crate) send: Option<OpId>,
+    /// The wait for room in the socket.
+    pub(crate) writable: Option<OpId>,
+    /// What the socket did not take of a response's last send, as it is (it may be sealed).
+    pub(crate) rest: Option<Box<[u8]>>,
+    /// So many sends are of one record: the socket has taken less than was made for it.
+    pub(crate) careful: u8,
     /// A shutdown is in flight, or was done.
     pub(crate) shut: bool,
     pub(crate) shutting: bool,
@@ -101,6 +107,9 @@ impl Peer {
             head: Vec::new(),
             receive: None,
             send: None,
+            writable: None,
+            rest: None,
+            careful: 0,
             shut: false,
             shutting: false,
             finished: false,

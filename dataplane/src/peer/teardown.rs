@@ -30,9 +30,14 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         peer.how = how;
         peer.deadline = None;
         peer.response = None;
-        for op in [peer.receive, peer.send].into_iter().flatten() {
+        let rest = peer.rest.take();
+        for op in [peer.receive, peer.send, peer.writable]
+            .into_iter()
+            .flatten()
+        {
             self.driver.cancel(op);
         }
+        self.forget_rest(rest);
         self.stop_waiting(id);
         self.abort_upload(id, IngestError::Cut);
         self.teardown(id);
@@ -43,7 +48,8 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         let Some(peer) = self.peers.get_mut(id) else {
             return;
         };
-        let in_flight = peer.receive.is_some() || peer.send.is_some() || peer.shutting;
+        let operations = [peer.receive, peer.send, peer.writable];
+        let in_flight = peer.shutting || operations.iter().any(Option::is_some);
         if peer.state != State::Closing || in_flight || peer.closing {
             return;
         }

@@ -17,6 +17,7 @@ use crate::dataplane::StartError;
 use crate::loops::{Loop, Mailbox};
 use crate::peer::Role;
 use crate::shared::{Listener, Shared};
+use crate::socket_memory::SocketMemory;
 use crate::stream::{Registry, RegistryConfig, Saved};
 use crate::tls::{Acceptor, AcceptorConfig, Certificates, TicketKeys, TlsError, Versions};
 
@@ -60,6 +61,7 @@ impl Simulation {
             counters: counters(&config.loops, zones),
             loops_busy: config.loops.len().into(),
             saver: None,
+            socket_memory: SocketMemory::default(),
             ingest_idle: config.ingest_idle,
             epoch_unix_ns: EPOCH.as_nanos() as u64,
         });

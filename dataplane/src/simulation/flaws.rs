@@ -142,6 +142,17 @@ impl Driver for Flawed {
         self.inner.send(conn, outgoing, more, token)
     }
 
+    fn send_now(&mut self, conn: Conn, buffer: Buffer, more: bool, token: Token) -> OpId {
+        let Outgoing::Buffer(buffer) = self.cut(Outgoing::Buffer(buffer)) else {
+            unreachable!("a buffer stays one")
+        };
+        self.inner.send_now(conn, buffer, more, token)
+    }
+
+    fn writable(&mut self, conn: Conn, token: Token) -> OpId {
+        self.inner.writable(conn, token)
+    }
+
     fn shutdown(&mut self, conn: Conn, token: Token) -> OpId {
         self.inner.shutdown(conn, token)
     }

@@ -14,5 +14,6 @@ mod life;
 mod limits;
 mod open;
 mod refusals;
+mod stalled;
 mod streams;
 mod uploads;

@@ -23,6 +23,18 @@ pub fn render(ready: bool, counters: &CounterSnapshot, streams: &[StreamStatus])
         "1 while new viewers are served.",
     );
     page.sample(&[], ready.into());
+    let (name, help) = (
+        "zonecast_socket_memory_bytes",
+        "What the kernel holds for TCP sockets, of all processes.",
+    );
+    page.family(name, Kind::Gauge, help);
+    page.sample(&[], counters.socket_memory_bytes);
+    let (name, help) = (
+        "zonecast_socket_memory_max_bytes",
+        "From here on new viewers are refused; 0: never.",
+    );
+    page.family(name, Kind::Gauge, help);
+    page.sample(&[], counters.socket_memory_max);
     zones(&mut page, &counters.zones);
     bytes(&mut page, &counters.bytes);
     let (name, help) = (

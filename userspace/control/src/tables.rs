@@ -46,7 +46,7 @@ pub(crate) const ZONE: &[Metric<ZoneCounters>] = &[
     (
         "zonecast_accepts_refused_total",
         Kind::Counter,
-        "Connections reset because their listener was full.",
+        "Connections reset because their listener was full, or the kernel held too much for sockets.",
         |z| z.accepts_refused,
     ),
     (
@@ -60,6 +60,18 @@ pub(crate) const ZONE: &[Metric<ZoneCounters>] = &[
         Kind::Gauge,
         "Send buffers in the pool.",
         |z| z.send_buffers_free,
+    ),
+    (
+        "zonecast_sends_short_total",
+        Kind::Counter,
+        "Sends of which the socket took only a part.",
+        |z| z.sends_short,
+    ),
+    (
+        "zonecast_sends_kept_bytes",
+        Kind::Gauge,
+        "Bytes that sockets left of their last sends, kept until they take them.",
+        |z| z.rest_bytes,
     ),
     (
         "zonecast_loop_turns_total",
@@ -76,7 +88,7 @@ pub(crate) const ZONE: &[Metric<ZoneCounters>] = &[
     (
         "zonecast_zone_overloaded",
         Kind::Gauge,
-        "1 while a loop has no send buffer left or a ring no room.",
+        "1 while a loop has no send buffer left, or the kernel holds too much for sockets.",
         |z| z.overloaded.into(),
     ),
     (

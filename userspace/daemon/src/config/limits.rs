@@ -32,6 +32,9 @@ pub struct Limits {
     pub handshakes_per_turn: u32,
     /// Send buffers of a loop, 64 KiB each.
     pub send_buffers: u32,
+    /// Bytes that the kernel may hold for TCP sockets before new viewers are refused; 0: half of
+    /// what it allows itself.
+    pub socket_memory_max: Bytes,
     /// A loop that is silent for this long is reported, and the process aborts.
     pub loop_stall: Time,
 }
@@ -50,6 +53,7 @@ impl Default for Limits {
             delete_grace_segments: 3,
             handshakes_per_turn: 8,
             send_buffers: 512,
+            socket_memory_max: Bytes(0),
             loop_stall: Time::seconds(10),
         }
     }
@@ -71,6 +75,7 @@ impl Limits {
             delete_grace_segments: self.delete_grace_segments,
             handshakes_per_turn: self.handshakes_per_turn,
             send_buffers: self.send_buffers,
+            socket_memory_max: self.socket_memory_max.0,
             loop_stall: self.loop_stall.duration(),
             open_ring_bytes: fitting(open_ring),
         }

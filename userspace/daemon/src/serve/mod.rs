@@ -34,7 +34,8 @@ use watchdog::Watchdog;
 pub use reload::{Reloader, Target};
 pub use systemd::Notifier;
 
-/// How often the main thread looks whether the data plane still runs.
+/// How often the main thread looks whether the data plane still runs, and samples what the kernel
+/// holds for sockets.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// How often session tickets get a new key: the lifetime of a ticket, so that the previous key,
@@ -171,9 +172,12 @@ impl Running {
                     }
                 },
                 _ = rotate.tick() => reloader.target().rotate_ticket_key(),
-                _ = look.tick() => if reloader.target().finished() {
-                    tracing::error!("a loop has ended by itself: stopping");
-                    break;
+                _ = look.tick() => {
+                    reloader.target().sample_socket_memory();
+                    if reloader.target().finished() {
+                        tracing::error!("a loop has ended by itself: stopping");
+                        break;
+                    }
                 }
             }
         }
