@@ -31,5 +31,6 @@ pub use config::*;
 pub use counters::{BytePath, BytesRow, CounterSnapshot, ZoneCounters};
 pub use dataplane::{
     BoundAddress, Dataplane, LoopFailure, ReloadError, ReloadSummary, StalledLoop, StartError,
+    TICKET_LIFETIME,
 };
 pub use status::{StreamStatus, TrackStatus};

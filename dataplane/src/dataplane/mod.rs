@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use zonecast_numa::LoopId;
 
 pub use sockets::BoundAddress;
-pub use start::StartError;
+pub use start::{StartError, TICKET_LIFETIME};
 
 use crate::config::Reload;
 use crate::counters::{self, CounterSnapshot};
@@ -176,7 +176,7 @@ impl Dataplane {
     }
 
     /// Replaces the key that session tickets are made with; tickets of the one before stay
-    /// good. To be called once a ticket lifetime.
+    /// good. To be called every [`TICKET_LIFETIME`].
     pub fn rotate_ticket_key(&self) {
         if let Some(Err(error)) = self.tickets.as_ref().map(|tickets| tickets.rotate()) {
             tracing::error!(%error, "the ticket key was not rotated");

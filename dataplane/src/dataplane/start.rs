@@ -25,7 +25,7 @@ use crate::tls::{
 };
 
 /// How long a session ticket is good.
-const TICKET_LIFETIME: Duration = Duration::from_secs(6 * 3600);
+pub const TICKET_LIFETIME: Duration = Duration::from_secs(6 * 3600);
 /// Buffers that receives of viewers draw from, and their size: requests are small.
 const RECEIVE_BUFFERS: u32 = 256;
 const RECEIVE_BUFFER_BYTES: u32 = 4096;

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use zonecast_control::{Admin, AdminConfig, AdminLimits, Late};
-use zonecast_dataplane::Dataplane;
+use zonecast_dataplane::{Dataplane, TICKET_LIFETIME};
 
 use crate::cli::ServeArguments;
 use crate::config::{self, ConfigError, Settings, written};
@@ -37,10 +37,6 @@ pub use systemd::Notifier;
 /// How often the main thread looks whether the data plane still runs, and samples what the kernel
 /// holds for sockets.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
-
-/// How often session tickets get a new key: the lifetime of a ticket, so that the previous key,
-/// which is kept, covers every ticket that is still good.
-const TICKET_KEY_INTERVAL: Duration = Duration::from_secs(6 * 3600);
 
 /// Serves until told to stop. What keeps it from starting, or made the data plane end, is logged.
 ///
@@ -155,8 +151,8 @@ impl Running {
         mut reloader: Reloader<Arc<Dataplane>>,
     ) -> anyhow::Result<ExitCode> {
         let mut look = tokio::time::interval(LOOK_INTERVAL);
-        let first_rotation = tokio::time::Instant::now() + TICKET_KEY_INTERVAL;
-        let mut rotate = tokio::time::interval_at(first_rotation, TICKET_KEY_INTERVAL);
+        let first_rotation = tokio::time::Instant::now() + TICKET_LIFETIME;
+        let mut rotate = tokio::time::interval_at(first_rotation, TICKET_LIFETIME);
         loop {
             tokio::select! {
                 told = self.signals.next() => match told {
@@ -171,6 +167,7 @@ impl Running {
                         break;
                     }
                 },
+                // The previous key is kept, so that every ticket that is still good has one.
                 _ = rotate.tick() => reloader.target().rotate_ticket_key(),
                 _ = look.tick() => {
                     reloader.target().sample_socket_memory();
