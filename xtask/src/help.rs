@@ -42,7 +42,8 @@ of the ring, the end-to-end tests, and a demo of 20 seconds. The last line count
 
   FILTER      a part (check, unit, loom, e2e, demo) runs only that part; any other word goes
               to the test runners, which run the tests whose names contain it
-  --strict    a skipped test fails unless tests/skips-allowed.txt lists its reason
+  --strict    a skipped test fails unless tests/skips-allowed.txt lists its reason, and so does
+              an end-to-end test that passed only the second time, alone
               (also: ZONECAST_STRICT=1)",
     },
     Page {

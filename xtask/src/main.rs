@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+mod again;
 mod check;
 mod demo;
 mod failures;

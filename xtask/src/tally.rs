@@ -14,6 +14,8 @@ pub(crate) struct Tally {
     pub(crate) skipped: Vec<Skip>,
     /// Those of the failed ones that said something.
     pub(crate) failures: Vec<Failure>,
+    /// Those of the passed ones that failed the first time.
+    pub(crate) flaky: Vec<Failure>,
 }
 
 /// A test that did not run, or not whole.
@@ -32,6 +34,7 @@ impl Tally {
         self.failed += other.failed;
         self.skipped.extend(other.skipped);
         self.failures.extend(other.failures);
+        self.flaky.extend(other.flaky);
     }
 
     /// `N passed, N failed, N skipped`.

@@ -12,7 +12,7 @@ use crate::process::{capture, is_message};
 use crate::steps::{Outcome, Progress, Step, Totals, run_all};
 use crate::tally::{Reader, Skip};
 use crate::workspace::{Member, Workspace, cargo};
-use crate::{Result, check, probe, skips, source};
+use crate::{Result, again, check, probe, skips, source};
 use std::cell::OnceCell;
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -79,7 +79,9 @@ fn test_steps<'a>(
     }
     if plan.has("e2e") {
         steps.push(Step::new("e2e", move |p| {
-            some(end_to_end(members, built(binaries)?)?, plan, p)
+            let binaries = built(binaries)?;
+            let outcome = some(end_to_end(members, binaries)?, plan, p)?;
+            again::run(outcome, |binary| end_to_end_alone(binaries, binary), p)
         }));
     }
     if plan.has("demo") {
@@ -116,8 +118,7 @@ fn loom(target: &Path) -> Command {
 
 /// The end-to-end tests, by their names; they start the daemon that `ZONECAST_BIN` names.
 fn end_to_end(members: &[Member], binaries: &Binaries) -> Result<Command> {
-    let mut command = cargo(["test", "--workspace", "--no-fail-fast"]);
-    command.env("ZONECAST_BIN", &binaries.daemon);
+    let mut command = end_to_end_runner(binaries);
     let (own, others): (Vec<_>, Vec<_>) = members.iter().partition(|m| m.name == END_TO_END);
     let names: Vec<_> = own.iter().flat_map(|m| &m.tests).collect();
     if names.is_empty() {
@@ -130,6 +131,19 @@ fn end_to_end(members: &[Member], binaries: &Binaries) -> Result<Command> {
         command.args(["--test", name]);
     }
     Ok(command)
+}
+
+/// One binary of them.
+fn end_to_end_alone(binaries: &Binaries, name: &str) -> Command {
+    let mut command = end_to_end_runner(binaries);
+    command.args(["--test", name]);
+    command
+}
+
+fn end_to_end_runner(binaries: &Binaries) -> Command {
+    let mut command = cargo(["test", "--workspace", "--no-fail-fast"]);
+    command.env("ZONECAST_BIN", &binaries.daemon);
+    command
 }
 
 /// Runs a test runner and counts.
@@ -210,6 +224,12 @@ fn conclude(totals: Totals, strict: bool, root: &Path) -> Result<ExitCode> {
     }
     for line in tally.failures.iter().flat_map(Failure::lines) {
         println!("{line}");
+    }
+    for line in tally.flaky.iter().flat_map(Failure::lines) {
+        println!("flaky: {line}");
+    }
+    if strict {
+        tally.failed += std::mem::take(&mut tally.flaky).len();
     }
     if !failed.is_empty() {
         println!("failed: {}", failed.join(", "));
