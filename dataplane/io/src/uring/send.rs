@@ -120,19 +120,6 @@ impl<H> UringDriver<H> {
         id
     }
 
-    pub(super) fn writable_done(
-        &mut self,
-        id: OpId,
-        conn: Conn,
-        entry: &cqueue::Entry,
-        out: &mut Vec<Completion<H>>,
-    ) {
-        let token = self.operations.remove(id).0;
-        self.connections.end(conn);
-        let event = Event::Writable(bytes(entry.result()).map(|_| ()));
-        out.push(Completion { token, event });
-    }
-
     pub(super) fn shutdown_submitted(&mut self, conn: Conn, token: Token) -> OpId {
         let target = self.connections.begin(conn);
         let id = self.operations.insert(token, Operation::Shutdown { conn });
@@ -142,19 +129,16 @@ impl<H> UringDriver<H> {
         id
     }
 
-    pub(super) fn shutdown_done(
+    /// A wait for room or a shutdown is over: nothing comes with it but its result.
+    pub(super) fn plain_done(
         &mut self,
         id: OpId,
         conn: Conn,
-        entry: &cqueue::Entry,
+        event: Event<H>,
         out: &mut Vec<Completion<H>>,
     ) {
         let token = self.operations.remove(id).0;
         self.connections.end(conn);
-        let result = bytes(entry.result()).map(|_| ());
-        out.push(Completion {
-            token,
-            event: Event::Shutdown(result),
-        });
+        out.push(Completion { token, event });
     }
 }

@@ -8,7 +8,7 @@ use std::io;
 use io_uring::{cqueue, opcode, types};
 use std::os::fd::AsRawFd;
 
-use crate::driver::{Completion, OpId, Time};
+use crate::driver::{Completion, Event, OpId, Time};
 
 use super::UringDriver;
 use super::operations::{Operation, UNOBSERVED, WAKE};
@@ -75,7 +75,7 @@ impl<H> UringDriver<H> {
     /// Takes everything that has completed to where it belongs.
     pub(super) fn reap(&mut self, out: &mut Vec<Completion<H>>) {
         let mut reaped = std::mem::take(&mut self.reaped);
-        self.queue.reap(&mut reaped);
+        self.queue.reap(&mut reaped, reaped_max());
         for entry in reaped.drain(..) {
             match entry.user_data() {
                 WAKE => self.wake_armed = false,
@@ -101,11 +101,13 @@ impl<H> UringDriver<H> {
             Operation::Send { .. } => self.send_done(id, entry, out),
             Operation::Writable { conn } => {
                 let conn = *conn;
-                self.writable_done(id, conn, entry, out);
+                let event = Event::Writable(bytes(entry.result()).map(|_| ()));
+                self.plain_done(id, conn, event, out);
             }
             Operation::Shutdown { conn } => {
                 let conn = *conn;
-                self.shutdown_done(id, conn, entry, out);
+                let event = Event::Shutdown(bytes(entry.result()).map(|_| ()));
+                self.plain_done(id, conn, event, out);
             }
             Operation::Close { .. } => self.close_done(id, out),
         }
@@ -115,4 +117,9 @@ impl<H> UringDriver<H> {
 /// A completion's result as a count or an error.
 pub(super) fn bytes(result: i32) -> io::Result<usize> {
     usize::try_from(result).map_err(|_| io::Error::from_raw_os_error(-result))
+}
+
+fn reaped_max() -> usize {
+    static MAX: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
+    *MAX.get_or_init(|| std::env::var("ZC_REAP").ok().and_then(|v| v.parse().ok()).unwrap_or(16))
 }
