@@ -7,12 +7,14 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
+use serde_json::Value;
 use tempfile::TempDir;
 use zonecast_load::content::Objects;
 use zonecast_load::usage;
 use zonecast_perf::setup::Certificate;
 
 use crate::cli::Arguments;
+use crate::machine;
 use crate::peers::Programs;
 use crate::scenarios::Scenario;
 
@@ -65,6 +67,8 @@ pub struct Bed {
     pub load_cpu: usize,
     /// Records in one send of the floor program.
     pub floor_records: usize,
+    /// What it is measured on, as it was before.
+    pub machine: Value,
 }
 
 impl Bed {
@@ -75,6 +79,9 @@ impl Bed {
     pub fn make(scenario: &Scenario, arguments: &Arguments, programs: Programs) -> Result<Bed> {
         for cpu in [arguments.server_cpu, arguments.load_cpu] {
             usage::pin(cpu).with_context(|| format!("this process may not use CPU {cpu}"))?;
+        }
+        if let Some(warning) = machine::not_quiet() {
+            eprintln!("bench: {warning}");
         }
         remove_stale();
         let folder = tempfile::Builder::new()
@@ -99,6 +106,7 @@ impl Bed {
             server_cpu: arguments.server_cpu,
             load_cpu: arguments.load_cpu,
             floor_records: 2,
+            machine: machine::describe(),
             folder,
         };
         std::fs::create_dir_all(bed.files())?;

@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 
 use crate::peers::Programs;
 
+/// A machine with a higher load average is not quiet.
+const QUIET_MAX: f64 = 0.5;
+
 /// The machine, for the report.
 #[must_use]
 pub fn describe() -> Value {
@@ -28,6 +31,19 @@ pub fn describe() -> Value {
         "tcp_wmem": read("/proc/sys/net/ipv4/tcp_wmem"),
         "tcp_rmem": read("/proc/sys/net/ipv4/tcp_rmem"),
         "congestion_control": read("/proc/sys/net/ipv4/tcp_congestion_control"),
+    })
+}
+
+/// A warning where something else runs on this machine: all that runs on the server's CPU is
+/// charged to the server.
+#[must_use]
+pub fn not_quiet() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/loadavg").ok()?;
+    let load: f64 = text.split(' ').next()?.parse().ok()?;
+    (load > QUIET_MAX).then(|| {
+        format!(
+            "the load average is {load}: what else runs here is charged to the servers, and              the figures mean nothing"
+        )
     })
 }
 

@@ -68,7 +68,7 @@ impl Report {
             name: scenario.name,
             headline: scenario.headline,
             settings,
-            machine: machine::describe(),
+            machine: bed.machine.clone(),
             versions: machine::versions(&bed.programs),
             floor_sweep,
             summary: sum_up(scenario, &runs),

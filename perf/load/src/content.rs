@@ -53,10 +53,10 @@ impl Objects {
         &self.bytes[start..start + self.size]
     }
 
-    /// The file name of one of them.
+    /// The file name of one of them: a segment that stands on its own, for whom it may concern.
     #[must_use]
     pub fn name(&self, number: usize) -> String {
-        format!("o{:04}.m4s", number % self.count())
+        format!("o{:04}.ts", number % self.count())
     }
 
     /// Which object bytes claim to be, by their beginning.

@@ -22,6 +22,7 @@ pub mod handshakes;
 mod load;
 mod poll;
 mod response;
+mod sizes;
 mod socket;
 mod spec;
 pub mod tls;

@@ -2,13 +2,14 @@
 //!
 //! Its first response is always compared: whatever the server says after the handshake
 //! (session tickets) comes before it. From the second on a response takes as many bytes on the
-//! wire as any other, which the compared ones say and the counted ones rely on.
+//! wire as any other with its object, which the compared ones say and the counted ones rely on.
 
 use std::io;
 use std::time::Instant;
 
 use crate::channel::{Came, Channel, Room};
 use crate::response::Response;
+use crate::sizes::Sizes;
 use crate::spec::Spec;
 
 /// Where a viewer is.
@@ -79,14 +80,10 @@ impl Viewer {
         self.responses > 0
     }
 
-    /// Asks for the next object. `wire_bytes` is what a response takes, as far as it is known.
-    pub(crate) fn ask(
-        &mut self,
-        spec: &Spec,
-        due: Instant,
-        wire_bytes: Option<u64>,
-    ) -> io::Result<()> {
-        let counts = !self.verifies && self.has_had_one() && wire_bytes.is_some();
+    /// Asks for the next object.
+    pub(crate) fn ask(&mut self, spec: &Spec, due: Instant, sizes: &Sizes) -> io::Result<()> {
+        let known = sizes.of(self.next).is_some();
+        let counts = !self.verifies && self.has_had_one() && known;
         self.response = (!counts).then(Response::new);
         self.received = 0;
         self.due = due;
@@ -99,13 +96,13 @@ impl Viewer {
         self.channel.send(request.as_bytes())
     }
 
-    /// Looks at the socket while a response is due. The first one that was compared after the
-    /// first of its connection sets `wire_bytes`, and all others are held to it.
+    /// Looks at the socket while a response is due. One that was compared, after the first of
+    /// its connection, says what all others with its object are held to.
     pub(crate) fn receive(
         &mut self,
         spec: &Spec,
         room: &mut Room,
-        wire_bytes: &mut Option<u64>,
+        sizes: &mut Sizes,
     ) -> io::Result<Step> {
         let asked = (!spec.any_object).then_some(self.next);
         let came = match &mut self.response {
@@ -130,19 +127,13 @@ impl Viewer {
         let compared = self.response.is_some();
         let done = match &self.response {
             Some(response) => response.done(&spec.objects),
-            None => self.counted(*wire_bytes)?,
+            None => self.counted(sizes.of(self.next))?,
         };
         if !done {
             return Ok(step);
         }
         if compared && self.has_had_one() {
-            let due = *wire_bytes.get_or_insert(self.received);
-            if due != self.received {
-                return Err(wrong(format!(
-                    "a response took {} bytes on the wire, others {due}",
-                    self.received
-                )));
-            }
+            sizes.measured(self.next, self.received).map_err(wrong)?;
         }
         self.responses += 1;
         self.next += 1;

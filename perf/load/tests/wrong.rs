@@ -52,7 +52,7 @@ fn answer(mut stream: TcpStream, objects: &Objects, number: usize, fault: Fault)
         let path = text.split(' ').nth(1).unwrap();
         let asked: usize = path
             .strip_prefix(FOLDER)
-            .and_then(|name| name.strip_prefix('o')?.strip_suffix(".m4s"))
+            .and_then(|name| name.strip_prefix('o')?.strip_suffix(".ts"))
             .and_then(|digits| digits.parse().ok())
             .unwrap();
         let mut body = objects.get(asked).to_vec();

@@ -27,7 +27,7 @@ pub(super) fn run(bed: &Bed, peer: &Peer, _case: &str) -> Result<Figures> {
     let cost = window.close()?;
     let counts = load.take_counts();
     not_empty(&counts)?;
-    let gigabytes = load.body_bytes(counts.wire_bytes) as f64 / GB;
+    let gigabytes = load.body_bytes(counts.wire_bytes) / GB;
     let mut figures = Figures::default();
     figures.add("cpu_s_per_gb", cost.server.busy_s() / gigabytes);
     figures.add("process_s_per_gb", cost.process_s / gigabytes);
@@ -55,7 +55,7 @@ fn count_calls(bed: &Bed, peer: &Peer, load: &mut Load, figures: &mut Figures) -
     load.run(bed.times.measured.min(Duration::from_secs(2)))?;
     let counted = counter.finish()?;
     let wire_bytes = load.take_counts().wire_bytes;
-    let pieces = load.body_bytes(wire_bytes) as f64 / PIECE;
+    let pieces = load.body_bytes(wire_bytes) / PIECE;
     figures.add("calls_per_64k", counted.all as f64 / pieces);
     figures.add("uring_enter_per_64k", counted.uring_enter as f64 / pieces);
     figures.notes.push(format!("system calls counted by {how}"));

@@ -33,7 +33,7 @@ pub(super) fn run(bed: &Bed, peer: &Peer, _case: &str) -> Result<Figures> {
         Latency::of(&counts.first_byte),
         Latency::of(&counts.last_byte),
     );
-    let gigabytes = load.body_bytes(counts.wire_bytes) as f64 / 1e9;
+    let gigabytes = load.body_bytes(counts.wire_bytes) / 1e9;
     let mut figures = Figures::default();
     figures.add("first_byte_p50_ms", first.p50_ms);
     figures.add("first_byte_p99_ms", first.p99_ms);

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::channel::{Room, is_wrong};
 use crate::poll::{Poll, Ready, Wait};
+use crate::sizes::Sizes;
 use crate::viewer::{Phase, Viewer};
 use crate::{Counts, LoadError, Pace, Spec};
 
@@ -29,8 +30,8 @@ pub struct Load {
     viewers: Vec<Viewer>,
     room: Room,
     counts: Counts,
-    /// Bytes on the wire of a response, once one was measured.
-    wire_bytes: Option<u64>,
+    /// What responses take on the wire.
+    sizes: Sizes,
     /// When viewers ask next, soonest first ([`Pace::Every`]).
     due: BinaryHeap<Reverse<(Instant, usize)>>,
     ready: Vec<Ready>,
@@ -44,12 +45,6 @@ impl Load {
         std::mem::take(&mut self.counts)
     }
 
-    /// Bytes on the wire of one response.
-    #[must_use]
-    pub fn wire_bytes(&self) -> Option<u64> {
-        self.wire_bytes
-    }
-
     /// Viewers whose connection has not broken.
     #[must_use]
     pub fn alive(&self) -> usize {
@@ -57,14 +52,13 @@ impl Load {
         self.viewers.iter().filter(alive).count()
     }
 
-    /// Body bytes for bytes on the wire.
+    /// Body bytes for bytes on the wire, heads and seals taken off in proportion.
     #[must_use]
-    pub fn body_bytes(&self, wire_bytes: u64) -> u64 {
-        let size = self.spec.objects.size() as u128;
-        match self.wire_bytes {
-            Some(each) => (u128::from(wire_bytes) * size / u128::from(each)) as u64,
-            None => 0,
-        }
+    pub fn body_bytes(&self, wire_bytes: u64) -> f64 {
+        let size = self.spec.objects.size() as f64;
+        self.sizes
+            .mean()
+            .map_or(0.0, |each| wire_bytes as f64 * size / each)
     }
 
     /// One turn: waits for sockets until `until` at most, and goes on with those that can.
@@ -104,7 +98,7 @@ impl Load {
             self.watch(event.token)?;
             return Ok(());
         }
-        let step = viewer.receive(&self.spec, &mut self.room, &mut self.wire_bytes)?;
+        let step = viewer.receive(&self.spec, &mut self.room, &mut self.sizes)?;
         self.counts.wire_bytes += step.wire_bytes;
         if step.began.is_none() && step.ended.is_none() {
             return Ok(());
@@ -127,7 +121,7 @@ impl Load {
         let Some(viewer) = self.viewers.get_mut(token) else {
             return Ok(());
         };
-        viewer.ask(&self.spec, due, self.wire_bytes)?;
+        viewer.ask(&self.spec, due, &self.sizes)?;
         if viewer.channel.wants_write() {
             self.watch(token)?;
         }

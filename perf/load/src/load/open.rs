@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::Load;
 use crate::channel::{Came, Room};
 use crate::poll::{Poll, Ready, Wait};
+use crate::sizes::Sizes;
 use crate::socket;
 use crate::viewer::{Phase, Viewer};
 use crate::{Counts, LoadError, Pace, Spec};
@@ -25,7 +26,7 @@ impl Load {
             poll: Poll::new()?,
             room: Room::new(),
             counts: Counts::default(),
-            wire_bytes: None,
+            sizes: Sizes::new(spec.objects.count(), spec.any_object),
             due: BinaryHeap::new(),
             ready: Vec::new(),
             running: false,
