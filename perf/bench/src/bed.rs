@@ -67,6 +67,8 @@ pub struct Bed {
     pub load_cpu: usize,
     /// Records in one send of the floor program.
     pub floor_records: usize,
+    /// Viewers that stall, where there are any.
+    pub stalled: usize,
     /// What it is measured on, as it was before.
     pub machine: Value,
 }
@@ -94,18 +96,20 @@ impl Bed {
         let size = arguments.size as usize;
         let count = (CONTENT_BYTES / size).clamp(OBJECTS_MIN, OBJECTS_MAX);
         let objects = Arc::new(Objects::make(SEED, count, size));
+        let connections = arguments.connections.unwrap_or(scenario.connections);
         let bed = Bed {
             certificate,
             root,
             objects,
             programs,
-            connections: arguments.connections.unwrap_or(scenario.connections) as usize,
+            connections: connections as usize,
             times: scenario.times(arguments.quick),
             plain: arguments.plain,
             quick: arguments.quick,
             server_cpu: arguments.server_cpu,
             load_cpu: arguments.load_cpu,
             floor_records: 2,
+            stalled: connections.min(scenario.stalled_max) as usize,
             machine: machine::describe(),
             folder,
         };

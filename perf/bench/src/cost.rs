@@ -1,6 +1,6 @@
 //! What a span of time cost: the server's CPU, the server's process, the generator.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -18,6 +18,7 @@ pub struct Window {
     server: CpuTime,
     load: CpuTime,
     process_s: f64,
+    load_thread: Duration,
     pid: u32,
     cpus: (usize, usize),
 }
@@ -33,10 +34,13 @@ pub struct Cost {
     pub process_s: f64,
     /// The generator's CPU.
     pub load: CpuTime,
+    /// The generator itself.
+    pub load_thread_s: f64,
 }
 
 impl Window {
-    /// Begins a span: the server's process, its CPU, the generator's.
+    /// Begins a span: the server's process, its CPU, the generator's. The generator is the
+    /// calling thread.
     ///
     /// # Errors
     /// The server is gone.
@@ -46,6 +50,7 @@ impl Window {
             server: CpuTime::of_cpu(server_cpu)?,
             load: CpuTime::of_cpu(load_cpu)?,
             process_s: usage::process_s(pid).context("the server has ended")?,
+            load_thread: usage::thread_time(),
             pid,
             cpus: (server_cpu, load_cpu),
         })
@@ -61,6 +66,7 @@ impl Window {
             server: CpuTime::of_cpu(self.cpus.0)? - self.server,
             process_s: usage::process_s(self.pid).context("the server has ended")? - self.process_s,
             load: CpuTime::of_cpu(self.cpus.1)? - self.load,
+            load_thread_s: (usage::thread_time() - self.load_thread).as_secs_f64(),
         })
     }
 }
@@ -70,6 +76,8 @@ impl Cost {
     pub fn note(&self, figures: &mut Figures) {
         figures.add("server_busy_percent", self.server.busy_share() * 100.0);
         figures.add("load_busy_percent", self.load.busy_share() * 100.0);
+        let own = self.load_thread_s / self.seconds;
+        figures.add("load_own_percent", own * 100.0);
         figures.add("steal_s", self.server.steal_s + self.load.steal_s);
         figures.load_limited |= self.load.busy_share() > LOAD_BUSY_MAX;
     }

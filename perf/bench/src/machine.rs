@@ -42,7 +42,8 @@ pub fn not_quiet() -> Option<String> {
     let load: f64 = text.split(' ').next()?.parse().ok()?;
     (load > QUIET_MAX).then(|| {
         format!(
-            "the load average is {load}: what else runs here is charged to the servers, and              the figures mean nothing"
+            "the load average is {load}: what else runs here is charged to the servers, and the \
+             figures mean nothing"
         )
     })
 }

@@ -18,8 +18,6 @@ pub(super) const IDLE: &str = "idle";
 pub(super) const STALLED: &str = "stalled";
 /// A stalled viewer's SO_RCVBUF; the kernel doubles it.
 const STALLED_BUFFER: usize = 4096;
-/// Viewers that stall, at most: each may hold an object in the kernel.
-const STALLED_MAX: usize = 1000;
 /// Viewers that come and go first, so that what is made once is not counted.
 const FIRST: usize = 32;
 const LAST_MAX: Duration = Duration::from_secs(30);
@@ -37,7 +35,7 @@ pub(super) fn run(bed: &Bed, peer: &Peer, case: &str) -> Result<Figures> {
     if case == STALLED {
         viewers.pace = Pace::Stalled;
         viewers.receive_buffer = Some(STALLED_BUFFER);
-        viewers.connections = viewers.connections.min(STALLED_MAX);
+        viewers.connections = bed.stalled;
     }
     let count = viewers.connections as f64;
     let before = Memory::of(peer.pid)?;

@@ -32,6 +32,8 @@ pub struct Scenario {
     pub can_be_plain: bool,
     /// The floor program's send size is looked for first.
     pub sweeps: bool,
+    /// Viewers that stall, at most: each may hold an object in the kernel.
+    pub stalled_max: u32,
     /// The figure that servers are compared by; less is better.
     pub headline: &'static str,
     /// Seconds of warm-up and of measuring, in full and in quick runs.
@@ -49,6 +51,7 @@ pub const SCENARIOS: [Scenario; 4] = [
         connections: 64,
         can_be_plain: true,
         sweeps: true,
+        stalled_max: 0,
         headline: "cpu_s_per_gb",
         seconds: [(3, 10), (1, 2)],
         run: delivery::run,
@@ -61,6 +64,7 @@ pub const SCENARIOS: [Scenario; 4] = [
         connections: 32,
         can_be_plain: false,
         sweeps: false,
+        stalled_max: 0,
         headline: "cpu_us_per_handshake",
         seconds: [(2, 10), (1, 2)],
         run: handshakes::run,
@@ -73,6 +77,7 @@ pub const SCENARIOS: [Scenario; 4] = [
         connections: 4000,
         can_be_plain: true,
         sweeps: false,
+        stalled_max: 1000,
         headline: "pss_bytes_per_viewer",
         seconds: [(0, 10), (0, 3)],
         run: memory::run,
@@ -85,6 +90,7 @@ pub const SCENARIOS: [Scenario; 4] = [
         connections: 1000,
         can_be_plain: true,
         sweeps: false,
+        stalled_max: 0,
         headline: "first_byte_p99_ms",
         seconds: [(10, 30), (3, 8)],
         run: paced::run,
