@@ -111,6 +111,8 @@ pub struct Setup {
     pub arena: String,
     /// A track's memory, e.g. `32MiB`.
     pub ring: String,
+    /// More TOML for each of the viewers' listeners (keys).
+    pub listeners: String,
     /// More TOML, appended as it is (sections of its own).
     pub more: String,
 }
@@ -130,6 +132,7 @@ impl Setup {
             streams: Vec::new(),
             arena: "256MiB".to_owned(),
             ring: "32MiB".to_owned(),
+            listeners: String::new(),
             more: String::new(),
         })
     }
@@ -181,6 +184,7 @@ impl Setup {
             for (name, port, tls) in [("https", https, true), ("http", http, false)] {
                 add(format_args!("[[listeners]]\nname = \"{name}{suffix}\""));
                 add(format_args!("listen = \"{host}:{port}\"\ntls = {tls}"));
+                add(format_args!("{}", self.listeners));
             }
         }
         add(format_args!(

@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     if !setup::ensure(Purpose::Demo)? {
         return Ok(ExitCode::FAILURE);
     }
-    let binaries = build(&profile)?;
+    let binaries = find(&build(&["zonecast", "zonecast-perf"], &profile)?)?;
     let error = command(&binaries).args(flags).exec();
     Err(format!("{}: {error}", binaries.demo.display()))
 }
@@ -38,9 +38,11 @@ pub(crate) fn command(binaries: &Binaries) -> Command {
     command
 }
 
-/// Builds both binaries with cargo's progress on stderr; they are where cargo says they are.
-fn build(profile: &str) -> Result<Binaries> {
-    let mut child = cargo(["build", "-p", "zonecast", "-p", "zonecast-perf", "--bins"])
+/// Builds the binaries of packages with cargo's progress on stderr: cargo's messages, which
+/// say where they are.
+pub(crate) fn build(packages: &[&str], profile: &str) -> Result<Vec<String>> {
+    let mut child = cargo(["build", "--bins"])
+        .args(packages.iter().flat_map(|package| ["-p", package]))
         .args(["--profile", profile, MESSAGES])
         .stdout(Stdio::piped())
         .spawn()
@@ -55,27 +57,27 @@ fn build(profile: &str) -> Result<Binaries> {
     if !status.success() {
         return Err(format!("cargo build: {status}"));
     }
-    find(&lines)
+    Ok(lines)
 }
 
-/// Both binaries, from cargo's messages; lines that are none are stepped over.
+/// Both binaries of a demo, from cargo's messages.
 pub(crate) fn find(messages: &[String]) -> Result<Binaries> {
-    let mut executables = Vec::new();
+    Ok(Binaries {
+        daemon: executable(messages, "zonecast")?,
+        demo: executable(messages, "zonecast-demo")?,
+    })
+}
+
+/// The binary with this name, from cargo's messages; lines that are none are stepped over.
+pub(crate) fn executable(messages: &[String], name: &str) -> Result<PathBuf> {
     for line in messages.iter().filter(|line| is_message(line)) {
         let message = Json::parse(line)?;
         let path = message.get("executable").and_then(Json::as_str);
-        executables.extend(path.map(PathBuf::from));
+        if let Some(path) = path.map(PathBuf::from).filter(|path| path.ends_with(name)) {
+            return Ok(path);
+        }
     }
-    let named = |name: &str| {
-        let found = executables.iter().find(|path| path.ends_with(name));
-        found
-            .cloned()
-            .ok_or_else(|| format!("cargo built no {name}"))
-    };
-    Ok(Binaries {
-        daemon: named("zonecast")?,
-        demo: named("zonecast-demo")?,
-    })
+    Err(format!("cargo built no {name}"))
 }
 
 /// Takes `--profile P` out of the flags; the others stay as they are.

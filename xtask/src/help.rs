@@ -11,14 +11,16 @@ struct Page {
     text: &'static str,
 }
 
-const PAGES: [Page; 4] = [
+const PAGES: [Page; 5] = [
     Page {
         name: "setup",
         summary: "install what building, the demo and the tests need",
-        usage: "cargo xtask setup",
+        usage: "cargo xtask setup [bench]",
         text: "Probes what is missing and says what each missing thing is for. As root on Debian and its
 relatives it installs it; otherwise it prints the one command to run and exits 1. With
-everything there it changes nothing.",
+everything there it changes nothing.
+
+  bench       install nginx, too, which only the benchmarks need",
     },
     Page {
         name: "demo",
@@ -45,6 +47,21 @@ of the ring, the end-to-end tests, and a demo of 20 seconds. The last line count
   --strict    a skipped test fails unless tests/skips-allowed.txt lists its reason, and so does
               an end-to-end test that passed only the second time, alone
               (also: ZONECAST_STRICT=1)",
+    },
+    Page {
+        name: "bench",
+        summary: "measure the daemon beside nginx and beside a floor program",
+        usage: "cargo xtask bench NAME [--quick] [--runs N] [FLAG…]\ncargo xtask bench --list",
+        text: "Builds the daemon, the floor program and the benchmarks in release mode, and runs one of them:
+delivery, handshakes, memory or paced. nginx must be there (`cargo xtask setup bench`). The
+server has CPU 0 for itself, the generator CPU 1; nothing else should run. Prints a table, and
+writes target/bench/NAME.json.
+
+  --quick     short runs, to see that all works
+  --runs N    runs of each server; the table shows median and spread (default: 3)
+
+Every other flag goes to `zonecast-bench` as it is: --servers, --size, --connections, --plain;
+`target/release/zonecast-bench --help` lists them all.",
     },
     Page {
         name: "check",

@@ -7,9 +7,15 @@
 use crate::workspace::Member;
 
 /// The layers, highest first. Tests look at everything, and use perf's viewers and tee.
-const LAYERS: [&[&str]; 6] = [
+const LAYERS: [&[&str]; 7] = [
     &["zonecast-tests"],
-    &["zonecast", "zonecast-capi", "zonecast-perf"],
+    &["zonecast-bench"],
+    &[
+        "zonecast",
+        "zonecast-capi",
+        "zonecast-perf",
+        "zonecast-load",
+    ],
     &["zonecast-control", "zonecast-archive"],
     &["zonecast-ebpf", "zonecast-dataplane"],
     &["zonecast-ring", "zonecast-io", "zonecast-proto"],

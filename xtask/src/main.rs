@@ -2,12 +2,13 @@
 //!
 //! Stands outside the layers: it depends on no crate at all, so it builds before any system
 //! library is installed, and it reaches the rest of the tree only by starting cargo and the
-//! binaries that cargo builds. One file a subcommand (`setup`, `demo`, `test`, `check`); each rule
-//! that `check` holds is a file of its own with its table at the top.
+//! binaries that cargo builds. One file a subcommand (`setup`, `demo`, `test`, `bench`, `check`);
+//! each rule that `check` holds is a file of its own with its table at the top.
 
 #![forbid(unsafe_code)]
 
 mod again;
+mod bench;
 mod check;
 mod demo;
 mod failures;
@@ -42,10 +43,11 @@ fn main() -> ExitCode {
     let wants_help = rest.iter().any(|a| a == "--help" || a == "-h");
 
     let ended = match command.as_str() {
-        "setup" | "demo" | "test" | "check" if wants_help => help::of(&command),
+        "setup" | "demo" | "test" | "bench" | "check" if wants_help => help::of(&command),
         "setup" => setup::run(&rest),
         "demo" => demo::run(&rest),
         "test" => test::run(&rest),
+        "bench" => bench::run(&rest),
         "check" => check::run(&rest),
         "help" | "--help" | "-h" => help::all(),
         other => Err(format!(

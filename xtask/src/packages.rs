@@ -40,6 +40,8 @@ pub(crate) enum Purpose {
     Demo,
     /// The tests and the checks.
     Test,
+    /// The benchmarks' other side.
+    Bench,
 }
 
 impl Need {
@@ -53,7 +55,7 @@ impl Need {
 
 /// Everything. aws-lc-sys, the one crate with much C in it, is built by gcc alone: it needs no
 /// cmake, clang, make, Perl or assembler.
-pub(crate) const NEEDS: [Need; 10] = [
+pub(crate) const NEEDS: [Need; 11] = [
     debian(
         "gcc",
         "links, and builds the C in aws-lc",
@@ -101,6 +103,12 @@ pub(crate) const NEEDS: [Need; 10] = [
         "is the other side of TLS in the tests",
         SeenBy::Program("openssl"),
         Purpose::Test,
+    ),
+    debian(
+        "nginx-light",
+        "is what the benchmarks compare with",
+        SeenBy::Program("nginx"),
+        Purpose::Bench,
     ),
     rustup(
         "rustfmt",

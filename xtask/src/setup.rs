@@ -8,15 +8,20 @@ use crate::packages::{From, Need, Purpose};
 use crate::probe;
 use std::process::{Command, ExitCode};
 
-/// Installs what anything here needs.
+/// Installs what everything here needs but the benchmarks, or with `bench` what they need, too.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
-    if !arguments.is_empty() {
-        return Err(format!(
-            "setup takes no arguments, not {}",
-            arguments.join(" ")
-        ));
-    }
-    let ready = ensure(Purpose::Test)?;
+    let words: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let purpose = match words.as_slice() {
+        [] => Purpose::Test,
+        ["bench"] => Purpose::Bench,
+        words => {
+            return Err(format!(
+                "setup takes `bench` or nothing, not {}",
+                words.join(" ")
+            ));
+        }
+    };
+    let ready = ensure(purpose)?;
     if ready {
         println!("setup: everything is there");
     }

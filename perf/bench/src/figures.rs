@@ -1,0 +1,130 @@
+//! Figures of runs, and what several runs come to.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// What one run came to: names with their units last, in the order of the table.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Figures {
+    /// Name and value.
+    pub values: Vec<(&'static str, f64)>,
+    /// The generator's CPU was so busy that it may have been the limit.
+    pub load_limited: bool,
+    /// What else there is to say.
+    pub notes: Vec<String>,
+}
+
+/// One run.
+#[derive(Debug, Clone, Serialize)]
+pub struct Run {
+    /// The part of the scenario.
+    pub case: &'static str,
+    /// The server.
+    pub server: &'static str,
+    /// From 1.
+    pub number: usize,
+    /// What it came to.
+    pub figures: Figures,
+}
+
+impl Figures {
+    /// Adds one.
+    pub fn add(&mut self, name: &'static str, value: f64) {
+        self.values.push((name, value));
+    }
+
+    /// One of them.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<f64> {
+        let found = self.values.iter().find(|(known, _)| *known == name)?;
+        Some(found.1)
+    }
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.server)?;
+        for (name, value) in &self.figures.values {
+            write!(f, " {name} {}", short(*value))?;
+        }
+        if self.figures.load_limited {
+            write!(f, " (the generator was the limit)")?;
+        }
+        Ok(())
+    }
+}
+
+/// One figure over several runs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Spread {
+    /// The middle one, or the mean of the two in the middle.
+    pub median: f64,
+    /// The smallest.
+    pub min: f64,
+    /// The largest.
+    pub max: f64,
+}
+
+impl Spread {
+    /// Of values; `None` without any.
+    #[must_use]
+    pub fn of(mut values: Vec<f64>) -> Option<Spread> {
+        values.sort_by(f64::total_cmp);
+        let (min, max) = (*values.first()?, *values.last()?);
+        let middle = values.len() / 2;
+        let median = if values.len().is_multiple_of(2) {
+            f64::midpoint(values[middle - 1], values[middle])
+        } else {
+            values[middle]
+        };
+        Some(Spread { median, min, max })
+    }
+}
+
+impl fmt::Display for Spread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = if self.min == self.max {
+            short(self.median)
+        } else {
+            let (min, max) = (short(self.min), short(self.max));
+            format!("{} ({min}–{max})", short(self.median))
+        };
+        f.pad(&text)
+    }
+}
+
+/// A number with about three digits that count.
+#[must_use]
+pub fn short(value: f64) -> String {
+    match value.abs() {
+        size if size >= 100.0 => format!("{value:.0}"),
+        size if size >= 10.0 => format!("{value:.1}"),
+        size if size >= 1.0 => format!("{value:.2}"),
+        0.0 => "0".to_owned(),
+        _ => format!("{value:.3}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The median is the middle of the sorted values, and one run has no spread.
+    #[test]
+    fn finds_the_middle() {
+        let spread = Spread::of(vec![3.0, 1.0, 2.5]);
+        let due = Spread {
+            median: 2.5,
+            min: 1.0,
+            max: 3.0,
+        };
+        assert_eq!(spread, Some(due));
+        assert_eq!(due.to_string(), "2.50 (1.00–3.00)");
+        let two = Spread::of(vec![4.0, 2.0]).map(|spread| spread.median);
+        assert_eq!(two, Some(3.0));
+        assert_eq!(Spread::of(Vec::new()), None);
+        let one = Spread::of(vec![0.25]).map(|spread| spread.to_string());
+        assert_eq!(one.as_deref(), Some("0.250"));
+    }
+}

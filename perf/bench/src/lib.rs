@@ -1,0 +1,22 @@
+//! The daemon beside nginx and beside a floor program, which only seals and sends: the same
+//! objects, connections, cipher and CPU, alternating runs in one command.
+//!
+//! The flow: [`cli`] reads what is wanted, [`bed`] makes what all servers share (certificate,
+//! objects, CPUs), [`scenarios`] say what is done and measured, [`peers`] start one server for
+//! one run, [`cost`], [`memory`] and [`syscalls`] say what that took, [`figures`] sums runs up,
+//! [`report`] prints and writes them.
+//!
+//! The server has one CPU for itself and the generator another, and what is charged is all of
+//! the server's CPU: interrupts that deliver its packets are part of the price.
+#![forbid(unsafe_code)]
+
+pub mod bed;
+pub mod cli;
+pub mod cost;
+pub mod figures;
+pub mod machine;
+pub mod memory;
+pub mod peers;
+pub mod report;
+pub mod scenarios;
+pub mod syscalls;

@@ -1,0 +1,141 @@
+//! What can be measured. A scenario is a row of this table and a function for one run.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use zonecast_load::{Counts, Spec, tls};
+
+use crate::bed::{Bed, FOLDER, Times};
+use crate::figures::Figures;
+use crate::peers::{Kind, Peer};
+
+mod delivery;
+mod handshakes;
+mod memory;
+mod paced;
+pub mod sweep;
+
+/// A scenario.
+pub struct Scenario {
+    /// What it is called.
+    pub name: &'static str,
+    /// What it measures, in a line.
+    pub summary: &'static str,
+    /// Its parts, each measured on its own.
+    pub cases: &'static [&'static str],
+    /// The servers that it measures.
+    pub servers: &'static [Kind],
+    /// Viewers, unless the command line says otherwise.
+    pub connections: u32,
+    /// It makes sense without TLS.
+    pub can_be_plain: bool,
+    /// The floor program's send size is looked for first.
+    pub sweeps: bool,
+    /// Viewers that stall, at most: each may hold an object in the kernel.
+    pub stalled_max: u32,
+    /// The figure that servers are compared by; less is better.
+    pub headline: &'static str,
+    /// Seconds of warm-up and of measuring, in full and in quick runs.
+    seconds: [(u64, u64); 2],
+    run: fn(&Bed, &Peer, &str) -> Result<Figures>,
+}
+
+/// All of them.
+pub const SCENARIOS: [Scenario; 4] = [
+    Scenario {
+        name: "delivery",
+        summary: "CPU seconds per GB of body, closed loop on kept connections",
+        cases: &["delivery"],
+        servers: &[Kind::Ours, Kind::Nginx, Kind::Floor],
+        connections: 64,
+        can_be_plain: true,
+        sweeps: true,
+        stalled_max: 0,
+        headline: "cpu_s_per_gb",
+        seconds: [(3, 10), (1, 2)],
+        run: delivery::run,
+    },
+    Scenario {
+        name: "handshakes",
+        summary: "CPU time of a TLS handshake, full and resumed",
+        cases: &[handshakes::FULL, handshakes::RESUMED],
+        servers: &[Kind::Ours, Kind::Nginx, Kind::Floor],
+        connections: 32,
+        can_be_plain: false,
+        sweeps: false,
+        stalled_max: 0,
+        headline: "cpu_us_per_handshake",
+        seconds: [(2, 10), (1, 2)],
+        run: handshakes::run,
+    },
+    Scenario {
+        name: "memory",
+        summary: "memory of a viewer that is quiet, and of one that does not read",
+        cases: &[memory::IDLE, memory::STALLED],
+        servers: &[Kind::Ours, Kind::Nginx],
+        connections: 4000,
+        can_be_plain: true,
+        sweeps: false,
+        stalled_max: 1000,
+        headline: "pss_bytes_per_viewer",
+        seconds: [(0, 10), (0, 3)],
+        run: memory::run,
+    },
+    Scenario {
+        name: "paced",
+        summary: "time to first byte for viewers at 2 Mb/s",
+        cases: &["paced"],
+        servers: &[Kind::Ours, Kind::Nginx],
+        connections: 1000,
+        can_be_plain: true,
+        sweeps: false,
+        stalled_max: 0,
+        headline: "first_byte_p99_ms",
+        seconds: [(10, 30), (3, 8)],
+        run: paced::run,
+    },
+];
+
+impl Scenario {
+    /// How long its phases take.
+    #[must_use]
+    pub fn times(&self, quick: bool) -> Times {
+        let (warm_up, measured) = self.seconds[usize::from(quick)];
+        Times {
+            warm_up: Duration::from_secs(warm_up),
+            measured: Duration::from_secs(measured),
+        }
+    }
+
+    /// One run of one part with a server of its own.
+    ///
+    /// # Errors
+    /// The server or the load failed.
+    pub fn measure_once(&self, bed: &Bed, kind: Kind, case: &str) -> Result<Figures> {
+        eprintln!("bench: {case}: starting {}", kind.label());
+        let peer = Peer::start(kind, bed)?;
+        let figures = (self.run)(bed, &peer, case)?;
+        peer.stop()?;
+        Ok(figures)
+    }
+}
+
+/// The load that all scenarios begin with.
+fn spec(bed: &Bed, peer: &Peer) -> Result<Spec> {
+    let mut spec = Spec::new(peer.target, FOLDER, Arc::clone(&bed.objects));
+    if !bed.plain {
+        spec.tls = Some(Arc::new(tls::client(bed.root.clone(), false)?));
+    }
+    spec.connections = bed.connections;
+    spec.any_object = peer.kind == Kind::Floor;
+    Ok(spec)
+}
+
+/// A run in which nothing was measured has no figures.
+fn not_empty(counts: &Counts) -> Result<()> {
+    if counts.responses == 0 {
+        bail!("not one response came to its end while it was measured");
+    }
+    Ok(())
+}

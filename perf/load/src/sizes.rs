@@ -1,0 +1,66 @@
+//! How many bytes on the wire a response takes: measured where one is compared, and what the
+//! counted ones are held to.
+//!
+//! Each object has a size of its own, since a head may name a generation or a date of
+//! modification, with as many digits as that takes.
+
+/// The sizes that are known.
+#[derive(Debug)]
+pub(crate) struct Sizes {
+    /// One for each object; only one where it does not matter which object comes.
+    known: Vec<Option<u64>>,
+}
+
+impl Sizes {
+    /// For so many objects; `any` where the server chooses the object.
+    pub(crate) fn new(objects: usize, any: bool) -> Sizes {
+        Sizes {
+            known: vec![None; if any { 1 } else { objects.max(1) }],
+        }
+    }
+
+    /// What a response with this object takes.
+    pub(crate) fn of(&self, object: usize) -> Option<u64> {
+        self.known[object % self.known.len()]
+    }
+
+    /// A response with this object took `bytes`; an error if others took more or less.
+    pub(crate) fn measured(&mut self, object: usize, bytes: u64) -> Result<(), String> {
+        let index = object % self.known.len();
+        let due = *self.known[index].get_or_insert(bytes);
+        if due == bytes {
+            return Ok(());
+        }
+        Err(format!(
+            "a response with object {object} took {bytes} bytes on the wire, another {due}"
+        ))
+    }
+
+    /// Of all that are known, the mean.
+    pub(crate) fn mean(&self) -> Option<f64> {
+        let known = self.known.iter().flatten();
+        let count = known.clone().count();
+        (count > 0).then(|| known.sum::<u64>() as f64 / count as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each object is held to its own size, or all to one.
+    #[test]
+    fn sizes_are_held() {
+        let mut sizes = Sizes::new(3, false);
+        assert_eq!((sizes.of(1), sizes.mean()), (None, None));
+        assert_eq!(sizes.measured(1, 100), Ok(()));
+        assert_eq!(sizes.measured(2, 102), Ok(()));
+        assert_eq!(sizes.measured(4, 100), Ok(()));
+        assert!(sizes.measured(4, 101).is_err());
+        assert_eq!((sizes.of(4), sizes.of(0)), (Some(100), None));
+        assert_eq!(sizes.mean(), Some(101.0));
+        let mut same = Sizes::new(3, true);
+        assert_eq!(same.measured(1, 100), Ok(()));
+        assert!(same.measured(2, 102).is_err());
+    }
+}
