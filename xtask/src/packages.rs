@@ -53,7 +53,7 @@ impl Need {
 
 /// Everything. aws-lc-sys, the one crate with much C in it, is built by gcc alone: it needs no
 /// cmake, clang, make, Perl or assembler.
-pub(crate) const NEEDS: [Need; 10] = [
+pub(crate) const NEEDS: [Need; 13] = [
     debian(
         "gcc",
         "links, and builds the C in aws-lc",
@@ -100,6 +100,24 @@ pub(crate) const NEEDS: [Need; 10] = [
         "openssl",
         "is the other side of TLS in the tests",
         SeenBy::Program("openssl"),
+        Purpose::Test,
+    ),
+    debian(
+        "chromium",
+        "is the browser that plays the streams in the tests",
+        SeenBy::Program("chromium"),
+        Purpose::Test,
+    ),
+    debian(
+        "nodejs",
+        "drives that browser",
+        SeenBy::Program("node"),
+        Purpose::Test,
+    ),
+    debian(
+        "npm",
+        "fetches hls.js, shaka-player and playwright-core for it",
+        SeenBy::Program("npm"),
         Purpose::Test,
     ),
     rustup(
