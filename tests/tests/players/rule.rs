@@ -27,8 +27,9 @@ use crate::plays::{Again, Play};
 
 /// Of the time that it does not stand, so much a clock must go; it may lose some at each step.
 const PLAYED_MIN: f64 = 0.95;
-/// Of the frames of the time played, so many must have been decoded.
-const DECODED_MIN: f64 = 0.9;
+/// Of the frames of the time played, so many must have been decoded: what a page counts is
+/// a little short where it loads a player again.
+const DECODED_MIN: f64 = 0.75;
 /// So long before the end a player may have stood last.
 const PLAYS_MS: f64 = 1000.0;
 
@@ -218,8 +219,9 @@ pub(crate) fn broken(play: &Play, watched: &Watched, outage: &Outage) -> Vec<Str
     let broken = rules.into_iter().filter(|(held, _)| !held);
     broken
         .map(|(_, what)| {
-            let errors = watched.errors.join("\n  ");
-            format!("{}: {what}: {watched}; {outage}\n  {errors}", play.name())
+            let errors = watched.errors.iter().map(|error| format!("\n  {error}"));
+            let errors: String = errors.collect();
+            format!("{}: {what}: {watched}; {outage}{errors}", play.name())
         })
         .collect()
 }
