@@ -87,8 +87,12 @@ async function watch(pages) {
       say("state", { play: name, time, ahead, played, gaps: gaps.length, loads });
     }
   }
-  for (const { name, page } of pages) {
-    say("report", { play: name, ...(await page.evaluate(() => measure.report())) });
+  const reports = pages.map(({ page }) => page.evaluate(() => {
+    measure.end();
+    return measure.report();
+  }));
+  for (const { name } of pages) {
+    say("report", { play: name, ...(await reports.shift()) });
   }
 }
 

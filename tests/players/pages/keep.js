@@ -3,13 +3,14 @@
 // The clock stands: ask whether the stream goes on.
 const DOUBT_MS = 300;
 const ASK_MS = 300;
-// It does, and the player has taken nothing in for so long: load it again.
-const LOST_MS = 1000;
+// So long after it was loaded a player may not play yet.
+const START_MS = 5000;
 
-// Loads the player again when the stream has gone on without it: an encoder that was started
-// again counts from the beginning, which not every player follows.
+// Loads the player again when the stream has gone on without it, and it has taken nothing in
+// for `lost` ms: an encoder that was started again counts from the beginning, which not every
+// player follows.
 // eslint-disable-next-line no-unused-vars
-function keepUp(measure, url, load) {
+function keepUp(measure, url, lost, load) {
   let manifest = null;
   let [moved, asked, asking] = [0, 0, false];
   let [ahead, filled] = [0, 0];
@@ -30,9 +31,9 @@ function keepUp(measure, url, load) {
     ahead = measure.ahead;
     if (measure.stood < DOUBT_MS) {
       [manifest, moved] = [null, 0];
-    } else if (moved > 0 && now - Math.max(moved, filled) > LOST_MS) {
+    } else if (moved > 0 && now - Math.max(moved, filled) > lost) {
       [manifest, moved] = [null, 0];
-      measure.wentAt = now;
+      measure.wentAt = now + START_MS;
       console.log("the stream goes on, the player does not: loading again");
       load();
     } else if (!asking && now - asked > ASK_MS) {

@@ -29,7 +29,7 @@ class Measure {
     this.waits = 0;
     this.frames = { decoded: 0, dropped: 0 };
     this.counted = this.counters();
-    this.last = { at: this.since, time: this.video.currentTime };
+    this.last = { at: this.since, time: this.video.currentTime, ahead: this.ahead };
     this.wentAt = this.since;
   }
 
@@ -65,7 +65,7 @@ class Measure {
 
   look() {
     this.count();
-    const now = { at: Date.now(), time: this.video.currentTime };
+    const now = { at: Date.now(), time: this.video.currentTime, ahead: this.ahead };
     const went = now.time - this.last.time;
     if (went !== 0) this.went(now, went);
     for (const look of this.looks) look();
@@ -83,9 +83,14 @@ class Measure {
     // It went for `went` seconds of that time, or jumped; it stood for the rest.
     const stood = took - (jumped ? 0 : went);
     if (stood * 1000 >= STOP_MS) {
-      this.gaps.push({ from: now.at - Math.round(stood * 1000), to: now.at });
+      this.gap(now.at - Math.round(stood * 1000), now.at);
     }
     this.last = now;
+  }
+
+  // The clock stood; `ahead` is what there was to play when it stopped.
+  gap(from, to) {
+    this.gaps.push({ from, to, ahead: this.last.ahead });
   }
 
   error(fatal, text) {
@@ -93,11 +98,15 @@ class Measure {
     console.log(`error${fatal ? " (fatal)" : ""}: ${text}`);
   }
 
+  // The end of the measurement, for a clock that still stands.
+  end() {
+    const now = Date.now();
+    if (now - this.last.at >= STOP_MS + LOOK_MS) this.gap(this.last.at, now);
+  }
+
   report() {
     const now = Date.now();
-    const gaps = this.gaps.slice();
-    if (now - this.last.at >= STOP_MS + LOOK_MS) gaps.push({ from: this.last.at, to: now });
-    const { video } = this;
+    const { video, gaps } = this;
     return {
       since: this.since,
       until: now,

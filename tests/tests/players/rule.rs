@@ -1,15 +1,17 @@
 //! What is asked of every play.
 //!
-//! A player *stands* while its video's clock does, for 0.4 s or longer. The *outage* of a
-//! stream lasts from the end of the last segment that its encoder uploaded before it was
-//! killed to the end of the first one after: in between nothing new existed to play.
+//! A player *stands* while its video's clock does, for 0.4 s or longer. It has *run dry* if
+//! there was nothing left to play when it stopped; with seconds in hand it is the machine that
+//! is too busy for it. The *outage* of a stream lasts from the end of the last segment that its
+//! encoder uploaded before it was killed to the end of the first one after: in between nothing
+//! new existed to play.
 //!
-//! 1. Until the outage begins, no player stands, jumps, or is loaded again.
+//! 1. Until the outage begins, no player runs dry or jumps, nor stands long for any reason.
 //! 2. From then on it stands no longer, all in all, than the outage lasts, and it plays at
 //!    the end.
 //! 3. All the other time the clock goes at its speed, and pictures are decoded.
-//! 4. Where the stream goes on behind a discontinuity, the player follows it without being
-//!    loaded again; where it begins anew, the page may load it once.
+//! 4. Where the stream goes on behind a discontinuity, the player follows it: the page does
+//!    not load it again.
 //!
 //! Waits that the browser itself counts, and dropped frames, are told but not judged: they
 //! depend on the machine.
@@ -30,8 +32,12 @@ const PLAYED_MIN: f64 = 0.95;
 /// Of the frames of the time played, so many must have been decoded: what a page counts is
 /// a little short where it loads a player again.
 const DECODED_MIN: f64 = 0.75;
-/// So long before the end a player may have stood last.
-const PLAYS_MS: f64 = 1000.0;
+/// So long before the end a player must have gone on.
+const PLAYS_MS: f64 = 500.0;
+/// With less in hand a player that stands has run dry, in seconds.
+const DRY_SECONDS: f64 = 0.5;
+/// So long a player may stand with something in hand.
+const BUSY_MS: f64 = 2000.0;
 
 /// When each of a stream's segments was complete, in order.
 pub(crate) fn segments(ledger: &Ledger, stream: &str) -> Vec<Instant> {
@@ -91,14 +97,22 @@ fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
+/// A player stood.
+#[derive(Debug, Clone, Copy)]
+struct Stood {
+    from: f64,
+    to: f64,
+    /// Seconds that it could have played.
+    ahead: f64,
+}
+
 /// What a page has seen; times as in [`Outage`].
 #[derive(Debug)]
 pub(crate) struct Watched {
     since: f64,
     until: f64,
     played: f64,
-    /// When the player stood: from, to.
-    stood: Vec<(f64, f64)>,
+    stood: Vec<Stood>,
     /// When the clock jumped.
     jumps: Vec<f64>,
     loads: u64,
@@ -123,7 +137,13 @@ impl Watched {
             until: number(report, "until")?,
             played: number(report, "played")?,
             stood: list("gaps")
-                .map(|gap| Ok((number(gap, "from")?, number(gap, "to")?)))
+                .map(|gap| {
+                    Ok(Stood {
+                        from: number(gap, "from")?,
+                        to: number(gap, "to")?,
+                        ahead: number(gap, "ahead")?,
+                    })
+                })
                 .collect::<Result<_>>()?,
             jumps: list("jumps")
                 .map(|jump| number(jump, "at"))
@@ -142,8 +162,10 @@ impl Watched {
         (self.until - self.since) / 1000.0
     }
 
-    fn stood_seconds(&self) -> f64 {
-        let stood = self.stood.iter().map(|(from, to)| to - from);
+    /// For how long it stood from `start` on, in seconds.
+    fn stood_since(&self, start: f64) -> f64 {
+        let stood = self.stood.iter().filter(|stood| stood.to > start);
+        let stood = stood.map(|Stood { from, to, .. }| to - from);
         stood.fold(0.0, |sum, ms| sum + ms) / 1000.0
     }
 
@@ -152,7 +174,9 @@ impl Watched {
         let at = |time: f64| (time - self.since) / 1000.0;
         let when = self.stood.iter();
         let when: Vec<String> = when
-            .map(|(from, to)| format!("{:.1}–{:.1}", at(*from), at(*to)))
+            .map(|Stood { from, to, ahead }| {
+                format!("{:.1}–{:.1} with {ahead:.1} s in hand", at(*from), at(*to))
+            })
             .collect();
         when.join(", ")
     }
@@ -166,7 +190,7 @@ impl fmt::Display for Watched {
              {} waits, {} frames decoded, {} dropped, {} errors",
             self.seconds(),
             self.played,
-            self.stood_seconds(),
+            self.stood_since(0.0),
             self.stood_when(),
             self.jumps.len(),
             self.loads,
@@ -180,27 +204,27 @@ impl fmt::Display for Watched {
 
 /// What breaks the rule, one line each.
 pub(crate) fn broken(play: &Play, watched: &Watched, outage: &Outage) -> Vec<String> {
-    let stood = watched.stood_seconds();
+    let stood = watched.stood_since(outage.from);
     let away = (outage.to - outage.from) / 1000.0;
-    let going = watched.seconds() - stood;
-    let loads_max = match play.again {
-        Again::GoesOn => 1,
-        Again::Begins => 2,
-    };
-    let is_early = |at: f64| at < outage.from;
+    let going = watched.seconds() - watched.stood_since(0.0);
+    let early = watched.stood.iter().filter(|stood| stood.to <= outage.from);
+    let too_early = |stood: &Stood| stood.ahead < DRY_SECONDS || stood.to - stood.from > BUSY_MS;
     let last = watched.stood.last();
     let rules = [
         (
-            !watched.stood.iter().any(|(from, _)| is_early(*from))
-                && !watched.jumps.iter().any(|at| is_early(*at)),
-            "it stood or jumped before its encoder died".to_owned(),
+            !early.copied().any(|stood| too_early(&stood)),
+            "it stood before its encoder died".to_owned(),
+        ),
+        (
+            !watched.jumps.iter().any(|at| *at < outage.from),
+            "it jumped before its encoder died".to_owned(),
         ),
         (
             stood <= away,
             format!("it stood for {stood:.1} s, the outage was {away:.1} s"),
         ),
         (
-            !last.is_some_and(|(_, to)| watched.until - to < PLAYS_MS),
+            !last.is_some_and(|last| watched.until - last.to < PLAYS_MS),
             "it did not play at the end".to_owned(),
         ),
         (
@@ -212,7 +236,7 @@ pub(crate) fn broken(play: &Play, watched: &Watched, outage: &Outage) -> Vec<Str
             "too few frames were decoded".to_owned(),
         ),
         (
-            watched.loads <= loads_max,
+            watched.loads == 1 || play.again == Again::Begins,
             format!("it was loaded {} times", watched.loads),
         ),
     ];
