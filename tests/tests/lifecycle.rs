@@ -77,10 +77,13 @@ async fn reload_takes_all_or_nothing() -> Result<()> {
     let good = bench.config.streams.clone();
     bench.config.add_streams(["third"]);
     bench.config.more = "[[streams]]\nid = \"fourth\"\ncolour = \"red\"\n".to_owned();
-    reload(&mut bench, "reload refused").await?;
+    // The last line of a refusal: what is wrong stands before it.
+    reload(&mut bench, "was not taken over").await?;
     let log = bench.log()?;
     ensure!(
-        log.contains("zonecast.toml:") && log.contains("colour"),
+        log.contains("reload refused: ")
+            && log.contains("zonecast.toml:")
+            && log.contains("colour"),
         "{log}"
     );
     puts(&bench, &token, "third/0.ts", &segment, 403).await?; // not half taken
