@@ -23,6 +23,17 @@ async fn put(bench: &Bench, token: &str, path: &str, file: &Path) -> Result<u16>
     status(bench, &["-T", &file, "-H", &bearer, &url]).await
 }
 
+/// Puts a file, and wants this status.
+async fn puts(bench: &Bench, token: &str, path: &str, file: &Path, wanted: u16) -> Result<()> {
+    let code = put(bench, token, path, file).await?;
+    ensure!(
+        code == wanted,
+        "PUT {path}: {code}, not {wanted}; the log:\n{}",
+        bench.log()?
+    );
+    Ok(())
+}
+
 fn file(bench: &Bench, name: &str, bytes: usize) -> Result<std::path::PathBuf> {
     let path = bench.folder().join(name);
     let body: Vec<u8> = (0..bytes).map(|at| (at * 31 % 251) as u8).collect();
@@ -51,21 +62,12 @@ async fn reload_takes_all_or_nothing() -> Result<()> {
     let mut bench = Bench::with_streams("reload", &["news"]).await?;
     let token = bench.config.token.clone();
     let segment = file(&bench, "segment.ts", 100_000)?;
-    ensure!(
-        put(&bench, &token, "news/0.ts", &segment).await? == 201,
-        "before"
-    );
-    ensure!(
-        put(&bench, &token, "sport/0.ts", &segment).await? == 403,
-        "not there yet"
-    );
+    puts(&bench, &token, "news/0.ts", &segment, 201).await?;
+    puts(&bench, &token, "sport/0.ts", &segment, 403).await?;
 
     bench.config.add_streams(["sport"]);
     reload(&mut bench, "reloaded").await?;
-    ensure!(
-        put(&bench, &token, "sport/0.ts", &segment).await? == 201,
-        "added"
-    );
+    puts(&bench, &token, "sport/0.ts", &segment, 201).await?;
     for stream in ["news", "sport"] {
         let code = status(&bench, &[&bench.url(&format!("{stream}/0.ts"))]).await?;
         ensure!(code == 200, "{stream}: {code} after the reload");
@@ -75,34 +77,25 @@ async fn reload_takes_all_or_nothing() -> Result<()> {
     let good = bench.config.streams.clone();
     bench.config.add_streams(["third"]);
     bench.config.more = "[[streams]]\nid = \"fourth\"\ncolour = \"red\"\n".to_owned();
-    reload(&mut bench, "reload refused").await?;
+    // The last line of a refusal: what is wrong stands before it.
+    reload(&mut bench, "was not taken over").await?;
     let log = bench.log()?;
     ensure!(
-        log.contains("zonecast.toml:") && log.contains("colour"),
+        log.contains("reload refused: ")
+            && log.contains("zonecast.toml:")
+            && log.contains("colour"),
         "{log}"
     );
-    ensure!(
-        put(&bench, &token, "third/0.ts", &segment).await? == 403,
-        "half taken"
-    );
-    ensure!(
-        put(&bench, &token, "sport/1.ts", &segment).await? == 201,
-        "the old one stays"
-    );
+    puts(&bench, &token, "third/0.ts", &segment, 403).await?; // not half taken
+    puts(&bench, &token, "sport/1.ts", &segment, 201).await?; // it stays
 
     bench.config.more.clear();
     bench.config.streams = good;
     let other = "another-token-for-the-news".to_owned();
     bench.config.streams[0].1.clone_from(&other);
     reload(&mut bench, "reloaded").await?;
-    ensure!(
-        put(&bench, &token, "news/1.ts", &segment).await? == 403,
-        "the old token"
-    );
-    ensure!(
-        put(&bench, &other, "news/1.ts", &segment).await? == 201,
-        "the new token"
-    );
+    puts(&bench, &token, "news/1.ts", &segment, 403).await?;
+    puts(&bench, &other, "news/1.ts", &segment, 201).await?;
     bench.passed()
 }
 

@@ -38,10 +38,8 @@ pub(crate) enum SeenBy {
 pub(crate) enum Purpose {
     /// Building and showing the demo.
     Demo,
-    /// The tests and the checks.
+    /// The tests, the checks and the benchmarks.
     Test,
-    /// The benchmarks' other side.
-    Bench,
 }
 
 impl Need {
@@ -55,7 +53,7 @@ impl Need {
 
 /// Everything. aws-lc-sys, the one crate with much C in it, is built by gcc alone: it needs no
 /// cmake, clang, make, Perl or assembler.
-pub(crate) const NEEDS: [Need; 11] = [
+pub(crate) const NEEDS: &[Need] = &[
     debian(
         "gcc",
         "links, and builds the C in aws-lc",
@@ -105,10 +103,22 @@ pub(crate) const NEEDS: [Need; 11] = [
         Purpose::Test,
     ),
     debian(
-        "nginx-light",
-        "is what the benchmarks compare with",
-        SeenBy::Program("nginx"),
-        Purpose::Bench,
+        "chromium",
+        "is the browser that plays the streams in the tests",
+        SeenBy::Program("chromium"),
+        Purpose::Test,
+    ),
+    debian(
+        "nodejs",
+        "drives that browser",
+        SeenBy::Program("node"),
+        Purpose::Test,
+    ),
+    debian(
+        "npm",
+        "fetches hls.js, shaka-player and playwright-core for it",
+        SeenBy::Program("npm"),
+        Purpose::Test,
     ),
     rustup(
         "rustfmt",

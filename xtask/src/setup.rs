@@ -8,20 +8,15 @@ use crate::packages::{From, Need, Purpose};
 use crate::probe;
 use std::process::{Command, ExitCode};
 
-/// Installs what everything here needs but the benchmarks, or with `bench` what they need, too.
+/// Installs what anything here needs.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
-    let words: Vec<_> = arguments.iter().map(String::as_str).collect();
-    let purpose = match words.as_slice() {
-        [] => Purpose::Test,
-        ["bench"] => Purpose::Bench,
-        words => {
-            return Err(format!(
-                "setup takes `bench` or nothing, not {}",
-                words.join(" ")
-            ));
-        }
-    };
-    let ready = ensure(purpose)?;
+    if !arguments.is_empty() {
+        return Err(format!(
+            "setup takes no arguments, not {}",
+            arguments.join(" ")
+        ));
+    }
+    let ready = ensure(Purpose::Test)?;
     if ready {
         println!("setup: everything is there");
     }
@@ -144,7 +139,7 @@ mod tests {
     /// Packages and components are told apart, and the command names each of them once.
     #[test]
     fn the_command_names_everything() {
-        let (packages, components) = (packages(&NEEDS), components(&NEEDS));
+        let (packages, components) = (packages(NEEDS), components(NEEDS));
         assert_eq!(packages.len() + components.len(), NEEDS.len());
         let line = by_hand(&packages, &components);
         for need in NEEDS {

@@ -222,9 +222,6 @@ fn conclude(totals: Totals, strict: bool, root: &Path) -> Result<ExitCode> {
         let refused = skips::refuse(&mut tally, &skips::load(root)?);
         print_skips(&format!("strict: not in {}", skips::LIST), &refused);
     }
-    for line in tally.failures.iter().flat_map(Failure::lines) {
-        println!("{line}");
-    }
     for line in tally.flaky.iter().flat_map(Failure::lines) {
         println!("flaky: {line}");
     }
@@ -233,6 +230,9 @@ fn conclude(totals: Totals, strict: bool, root: &Path) -> Result<ExitCode> {
     }
     if !failed.is_empty() {
         println!("failed: {}", failed.join(", "));
+    }
+    for line in tally.failures.iter().flat_map(Failure::lines) {
+        println!("{line}");
     }
     println!("{}", tally.line());
     let passed = failed.is_empty() && tally.failed == 0;
