@@ -53,7 +53,7 @@ impl Need {
 
 /// Everything. aws-lc-sys, the one crate with much C in it, is built by gcc alone: it needs no
 /// cmake, clang, make, Perl or assembler.
-pub(crate) const NEEDS: [Need; 10] = [
+pub(crate) const NEEDS: [Need; 13] = [
     debian(
         "gcc",
         "links, and builds the C in aws-lc",
@@ -100,6 +100,24 @@ pub(crate) const NEEDS: [Need; 10] = [
         "openssl",
         "is the other side of TLS in the tests",
         SeenBy::Program("openssl"),
+        Purpose::Test,
+    ),
+    debian(
+        "gnutls-bin",
+        "is another other side of TLS in the tests",
+        SeenBy::Program("gnutls-cli"),
+        Purpose::Test,
+    ),
+    debian(
+        "nginx-light",
+        "is asked in the tests where requests end",
+        SeenBy::Program("nginx"),
+        Purpose::Test,
+    ),
+    debian(
+        "g++",
+        "builds libFuzzer",
+        SeenBy::Program("c++"),
         Purpose::Test,
     ),
     rustup(

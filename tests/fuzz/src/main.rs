@@ -6,6 +6,7 @@
 
 use std::sync::LazyLock;
 
+use libfuzzer_sys::Corpus;
 use zonecast_fuzz::Target;
 
 static TARGET: LazyLock<Target> = LazyLock::new(|| {
@@ -13,4 +14,10 @@ static TARGET: LazyLock<Target> = LazyLock::new(|| {
     zonecast_fuzz::target(&name).expect("a target of this name")
 });
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| (TARGET.run)(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| -> Corpus {
+    if data.len() > TARGET.bytes_max {
+        return Corpus::Reject;
+    }
+    (TARGET.run)(data);
+    Corpus::Keep
+});
