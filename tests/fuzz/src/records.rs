@@ -208,10 +208,14 @@ impl Run {
         let len = usize::from(acts.byte()) % 8;
         let content = acts.take(len);
         let wire = self.sends.seal(content_type, content, 0);
-        if content_type == DATA && !content.is_empty() {
+        let (meant, content) = match self.sends.is_tls13() {
+            true => behind_padding(content_type, content),
+            false => (content_type, content),
+        };
+        if meant == DATA && !content.is_empty() {
             self.expected.push_back(content.to_vec());
         }
-        if self.sends.is_tls13() && content_type == HANDSHAKE && is_key_update(content) {
+        if self.sends.is_tls13() && meant == HANDSHAKE && is_key_update(content) {
             self.sends.update();
         }
         self.input.extend(wire);
@@ -352,6 +356,15 @@ impl Run {
         }
         Ok(opened)
     }
+}
+
+/// In TLS 1.3 a type of 0 is padding, and the type is the last byte that is not.
+fn behind_padding(content_type: u8, content: &[u8]) -> (u8, &[u8]) {
+    if content_type != 0 {
+        return (content_type, content);
+    }
+    let last = content.iter().rposition(|byte| *byte != 0);
+    last.map_or((0, &[]), |at| (content[at], &content[..at]))
 }
 
 fn is_key_update(content: &[u8]) -> bool {
