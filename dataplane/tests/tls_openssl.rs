@@ -47,7 +47,7 @@ fn every_suite_works_with_openssl() {
     }
 }
 
-/// `K` makes s_client change its key and ask for ours to change.
+/// `K` makes s_client change its key and ask for ours to change; `k` does not ask.
 #[test]
 fn openssl_may_change_keys() {
     let lab = Lab::new();
@@ -61,6 +61,11 @@ fn openssl_may_change_keys() {
         say(&mut client, "request\n");
         assert_eq!(served.line(), "request\n");
     }
+    say(&mut client, "k\n");
+    let (opened, _) = served.next().unwrap();
+    assert!(matches!(opened, Opened::KeyUpdate { answer: false, .. }));
+    say(&mut client, "request\n");
+    assert_eq!(served.line(), "request\n");
     // Our own change, unasked.
     let mut out = [0; 64];
     let written = served.session.seal_key_update(&mut out).unwrap();

@@ -126,8 +126,11 @@ pub fn say(client: &mut Child, line: &str) {
     stdin.flush().unwrap();
 }
 
-/// What the client has put out by its end.
-pub fn ended(client: Child) -> String {
+/// What the client has put out by its end, which it comes to by itself: at the end of its input
+/// it would leave, and not read what is still to come.
+pub fn ended(mut client: Child) -> String {
+    let input = client.stdin.take();
     let output = client.wait_with_output().unwrap();
+    drop(input);
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
