@@ -131,15 +131,29 @@ pub(crate) struct Connected {
     pub(crate) receives: Half,
 }
 
+/// An honest client that knows the suite that `choice` picks.
+pub(crate) fn client(choice: u8, log: Arc<dyn KeyLog>) -> ClientConnection {
+    let mut config = CLIENTS[usize::from(choice) % SUITES.len()].clone();
+    config.key_log = log;
+    let name = "localhost".try_into().expect("a name");
+    ClientConnection::new(Arc::new(config), name).expect("a client")
+}
+
+/// What the client has to send.
+pub(crate) fn said_by(client: &mut ClientConnection) -> Vec<u8> {
+    let mut said = Vec::new();
+    while client.wants_write() {
+        client.write_tls(&mut said).expect("memory takes all");
+    }
+    said
+}
+
 /// A connection with the suite and the listener that `choice` picks.
 pub(crate) fn connected(choice: u8) -> Connected {
     let suite = usize::from(choice) % SUITES.len();
     let acceptor = &ACCEPTORS[usize::from(choice) / SUITES.len() % 2];
     let log = Arc::new(Secrets::default());
-    let mut config = CLIENTS[suite].clone();
-    config.key_log = log.clone();
-    let name = "localhost".try_into().expect("a name");
-    let mut client = ClientConnection::new(Arc::new(config), name).expect("a client");
+    let mut client = client(choice, log.clone());
     let session = shake(acceptor, &mut client);
     let secrets = client
         .dangerous_extract_secrets()
@@ -162,12 +176,9 @@ pub(crate) fn connected(choice: u8) -> Connected {
 fn shake(acceptor: &Acceptor, client: &mut ClientConnection) -> Session {
     let mut handshake = Handshake::new(acceptor).expect("the acceptor is in order");
     loop {
-        let (mut said, mut out) = (Vec::new(), Vec::new());
-        while client.wants_write() {
-            client.write_tls(&mut said).expect("memory takes all");
-        }
+        let mut out = Vec::new();
         let progress = handshake
-            .receive(&said, &mut out)
+            .receive(&said_by(client), &mut out)
             .expect("an honest client");
         let mut answer = &out[..];
         while !answer.is_empty() {
