@@ -39,6 +39,10 @@ const PASS: [&str; 5] = [
 /// Limits of one input: bytes (the targets have their own, smaller ones), seconds, MiB.
 const LIMITS: [&str; 3] = ["-max_len=9000", "-timeout=20", "-rss_limit_mb=2048"];
 
+/// Adds to the first folder the fewest inputs of the second one that reach all its new code; how
+/// often they do does not count.
+const MINIMAL: [&str; 2] = ["-set_cover_merge=1", "-use_counters=0"];
+
 /// What the command line asks for.
 #[derive(Debug, PartialEq)]
 struct Asked {
@@ -158,7 +162,7 @@ impl Asked {
         let time = format!("-max_total_time={}", self.seconds);
         let mut commands = vec![command(&[time], &[&found, &kept])];
         if self.keep {
-            commands.push(command(&["-merge=1".into()], &[&kept, &found]));
+            commands.push(command(&MINIMAL.map(String::from), &[&kept, &found]));
         }
         Ok(commands)
     }
