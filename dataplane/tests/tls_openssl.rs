@@ -4,153 +4,25 @@
 
 mod tls_support;
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::Write;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
-use tls_support::{Listener, listener};
-use zonecast_dataplane::tls::{
-    Acceptor, AlertDescription, Handshake, Opened, Progress, Session, TlsError,
-};
+use tls_support::served::{Lab, ended, say};
+use zonecast_dataplane::tls::{AlertDescription, Opened, TlsError};
 
-/// One connection as a blocking server has it.
-struct Served {
-    stream: TcpStream,
-    session: Session,
-    input: Vec<u8>,
-}
-
-impl Served {
-    fn accept(listening: &TcpListener, acceptor: &Acceptor) -> Self {
-        let (mut stream, _) = listening.accept().unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(20)))
-            .unwrap();
-        let mut handshake = Handshake::new(acceptor).unwrap();
-        loop {
-            let mut out = Vec::new();
-            let received = receive(&mut stream);
-            assert!(!received.is_empty(), "the client left");
-            let progress = handshake.receive(&received, &mut out).unwrap();
-            stream.write_all(&out).unwrap();
-            if progress == Progress::Done {
-                break;
-            }
-        }
-        let (session, input) = handshake.finish().unwrap();
-        Self {
-            stream,
-            session,
-            input,
-        }
-    }
-
-    /// The next record that is all there, and its data.
-    fn next(&mut self) -> Result<(Opened, Vec<u8>), TlsError> {
-        loop {
-            let opened = self.session.open(&mut self.input)?;
-            let (consumed, data) = match &opened {
-                Opened::Incomplete => {
-                    let received = receive(&mut self.stream);
-                    assert!(!received.is_empty(), "the client left without close_notify");
-                    self.input.extend(received);
-                    continue;
-                }
-                Opened::Data { consumed, plain } => (*consumed, self.input[plain.clone()].to_vec()),
-                Opened::CloseNotify { consumed }
-                | Opened::KeyUpdate { consumed, .. }
-                | Opened::Skipped { consumed } => (*consumed, Vec::new()),
-                Opened::NoRoom { .. } => unreachable!("opened in place"),
-            };
-            self.input.drain(..consumed);
-            return Ok((opened, data));
-        }
-    }
-
-    /// Data up to the end of a line.
-    fn line(&mut self) -> String {
-        let mut line = Vec::new();
-        while line.last() != Some(&b'\n') {
-            line.extend(self.next().unwrap().1);
-        }
-        String::from_utf8(line).unwrap()
-    }
-
-    fn send(&mut self, data: &[u8]) {
-        let mut out = vec![0; Session::PLAINTEXT_MAX + Session::OVERHEAD_MAX];
-        for piece in data.chunks(Session::PLAINTEXT_MAX) {
-            let written = self.session.seal(&[piece], &mut out).unwrap();
-            self.stream.write_all(&out[..written]).unwrap();
-        }
-    }
-
-    fn finish(mut self) {
-        let mut out = [0; 64];
-        let written = self.session.seal_close_notify(&mut out).unwrap();
-        self.stream.write_all(&out[..written]).unwrap();
-    }
-}
-
-fn receive(stream: &mut TcpStream) -> Vec<u8> {
-    let mut buffer = vec![0; 4096];
-    let received = stream.read(&mut buffer).unwrap();
-    buffer.truncate(received);
-    buffer
-}
-
-/// A listener on loopback, with its certificate in a file for the client.
-struct Lab {
-    listening: TcpListener,
-    address: SocketAddr,
-    acceptor: Acceptor,
-    folder: tempfile::TempDir,
-}
-
-impl Lab {
-    fn new() -> Self {
-        let Listener { identity, acceptor } = listener();
-        let listening = TcpListener::bind("127.0.0.1:0").unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("ca.pem"), identity.chain).unwrap();
-        Self {
-            address: listening.local_addr().unwrap(),
-            listening,
-            acceptor,
-            folder,
-        }
-    }
-
-    fn client(&self, options: &[&str]) -> Child {
-        Command::new("openssl")
-            .args(["s_client", "-connect", &self.address.to_string()])
-            .args(["-servername", "localhost", "-verify_return_error"])
-            .args(["-verify_hostname", "localhost", "-alpn", "http/1.1"])
-            .args(["-CAfile", "ca.pem"])
-            .args(options)
-            .current_dir(self.folder.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("openssl is installed")
-    }
-
-    fn serve(&self) -> Served {
-        Served::accept(&self.listening, &self.acceptor)
-    }
-}
-
-fn say(client: &mut Child, line: &str) {
-    let stdin = client.stdin.as_mut().unwrap();
-    stdin.write_all(line.as_bytes()).unwrap();
-    stdin.flush().unwrap();
-}
-
-/// What the client has put out by its end.
-fn ended(client: Child) -> String {
-    let output = client.wait_with_output().unwrap();
-    String::from_utf8_lossy(&output.stdout).into_owned()
+fn client(lab: &Lab, options: &[&str]) -> Child {
+    Command::new("openssl")
+        .args(["s_client", "-connect", &lab.address.to_string()])
+        .args(["-servername", "localhost", "-verify_return_error"])
+        .args(["-verify_hostname", "localhost", "-alpn", "http/1.1"])
+        .args(["-CAfile", "ca.pem"])
+        .args(options)
+        .current_dir(lab.folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("openssl is installed")
 }
 
 #[test]
@@ -164,7 +36,7 @@ fn every_suite_works_with_openssl() {
         ["-tls1_2", "-cipher", "ECDHE-ECDSA-AES256-GCM-SHA384"],
         ["-tls1_2", "-cipher", "ECDHE-ECDSA-CHACHA20-POLY1305"],
     ] {
-        let mut client = lab.client(&[&options[..], &["-quiet"]].concat());
+        let mut client = client(&lab, &[&options[..], &["-quiet"]].concat());
         let mut served = lab.serve();
         say(&mut client, "GET /live/news/1.m4s\n");
         assert_eq!(served.line(), "GET /live/news/1.m4s\n", "{options:?}");
@@ -175,11 +47,11 @@ fn every_suite_works_with_openssl() {
     }
 }
 
-/// `K` makes s_client change its key and ask for ours to change.
+/// `K` makes s_client change its key and ask for ours to change; `k` does not ask.
 #[test]
 fn openssl_may_change_keys() {
     let lab = Lab::new();
-    let mut client = lab.client(&["-tls1_3"]);
+    let mut client = client(&lab, &["-tls1_3"]);
     let mut served = lab.serve();
     for round in 0..3 {
         say(&mut client, "K\n");
@@ -189,6 +61,11 @@ fn openssl_may_change_keys() {
         say(&mut client, "request\n");
         assert_eq!(served.line(), "request\n");
     }
+    say(&mut client, "k\n");
+    let (opened, _) = served.next().unwrap();
+    assert!(matches!(opened, Opened::KeyUpdate { answer: false, .. }));
+    say(&mut client, "request\n");
+    assert_eq!(served.line(), "request\n");
     // Our own change, unasked.
     let mut out = [0; 64];
     let written = served.session.seal_key_update(&mut out).unwrap();
@@ -205,7 +82,7 @@ fn openssl_may_change_keys() {
 #[test]
 fn openssl_may_not_renegotiate() {
     let lab = Lab::new();
-    let mut client = lab.client(&["-tls1_2"]);
+    let mut client = client(&lab, &["-tls1_2"]);
     let mut served = lab.serve();
     say(&mut client, "request\n");
     assert_eq!(served.line(), "request\n");
@@ -230,7 +107,7 @@ fn openssl_resumes() {
     let lab = Lab::new();
     for version in ["-tls1_3", "-tls1_2"] {
         for (option, resumed) in [("-sess_out", false), ("-sess_in", true)] {
-            let mut client = lab.client(&[version, "-quiet", option, "session.pem"]);
+            let mut client = client(&lab, &[version, "-quiet", option, "session.pem"]);
             let mut served = lab.serve();
             assert_eq!(served.session.agreed().resumed, resumed, "{version}");
             say(&mut client, "request\n");
@@ -246,7 +123,7 @@ fn openssl_resumes() {
 #[test]
 fn openssl_says_goodbye() {
     let lab = Lab::new();
-    let mut client = lab.client(&["-tls1_3"]);
+    let mut client = client(&lab, &["-tls1_3"]);
     let mut served = lab.serve();
     say(&mut client, "last request\n");
     assert_eq!(served.line(), "last request\n");

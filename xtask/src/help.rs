@@ -11,7 +11,7 @@ struct Page {
     text: &'static str,
 }
 
-const PAGES: [Page; 5] = [
+const PAGES: [Page; 6] = [
     Page {
         name: "setup",
         summary: "install what building, the demo and the tests need",
@@ -40,9 +40,10 @@ Every other flag goes to `zonecast-demo` as it is.",
         summary: "run everything that can fail, in order",
         usage: "cargo xtask test [--strict] [FILTER…]",
         text: "The checks, the unit, property and integration tests, the examples in the docs, the loom models
-of the ring, the end-to-end tests, and a demo of 20 seconds. The last line counts the tests.
+of the ring, ten seconds of each fuzz target, the end-to-end tests, and a demo of 20 seconds. The
+last line counts the tests.
 
-  FILTER      a part (check, unit, loom, e2e, demo) runs only that part; any other word goes
+  FILTER      a part (check, unit, loom, fuzz, e2e, demo) runs only that part; any other word goes
               to the test runners, which run the tests whose names contain it
   --strict    a skipped test fails unless tests/skips-allowed.txt lists its reason, and so does
               an end-to-end test that passed only the second time, alone
@@ -53,7 +54,7 @@ of the ring, the end-to-end tests, and a demo of 20 seconds. The last line count
         summary: "measure the daemon beside nginx and beside a floor program",
         usage: "cargo xtask bench NAME [--quick] [--runs N] [FLAG…]\ncargo xtask bench --list",
         text: "Builds the daemon, the floor program and the benchmarks in release mode, and runs one of them:
-delivery, handshakes, memory or paced. nginx must be there (`cargo xtask setup bench`). The
+delivery, handshakes, memory or paced. nginx is among what setup installs. The
 server has CPU 0 for itself, the generator CPU 1; nothing else should run. Prints a table, and
 writes target/bench/NAME.json.
 
@@ -62,6 +63,18 @@ writes target/bench/NAME.json.
 
 Every other flag goes to `zonecast-bench` as it is: --servers, --size, --connections, --plain;
 `target/release/zonecast-bench --help` lists them all.",
+    },
+    Page {
+        name: "fuzz",
+        summary: "look for inputs that break what parses them",
+        usage: "cargo xtask fuzz [TARGET…] [--seconds N] [--keep] | cargo xtask fuzz TARGET FILE…",
+        text: "Runs each target of tests/fuzz (or those that are named) under libFuzzer, on the stable
+toolchain. What is new goes to target/fuzz/corpus; an input that fails is a file in target/fuzz,
+and its name is in the output.
+
+  --seconds N   how long each target runs (default: 60)
+  --keep        then add to tests/fuzz/corpus what reaches new code
+  FILE          run these inputs once, instead of fuzzing",
     },
     Page {
         name: "check",

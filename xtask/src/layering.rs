@@ -8,7 +8,7 @@ use crate::workspace::Member;
 
 /// The layers, highest first. Tests look at everything, and use perf's viewers and tee.
 const LAYERS: [&[&str]; 7] = [
-    &["zonecast-tests"],
+    &["zonecast-tests", "zonecast-fuzz"],
     &["zonecast-bench"],
     &[
         "zonecast",

@@ -12,6 +12,7 @@ mod bench;
 mod check;
 mod demo;
 mod failures;
+mod fuzz;
 mod help;
 mod json;
 mod layering;
@@ -37,16 +38,20 @@ use std::process::ExitCode;
 type Result<T> = std::result::Result<T, String>;
 
 fn main() -> ExitCode {
+    if fuzz::is_in_rustcs_place() {
+        return finish(fuzz::instrument());
+    }
     let mut arguments = std::env::args().skip(1);
     let command = arguments.next().unwrap_or_else(|| String::from("help"));
     let rest: Vec<String> = arguments.collect();
     let wants_help = rest.iter().any(|a| a == "--help" || a == "-h");
 
     let ended = match command.as_str() {
-        "setup" | "demo" | "test" | "bench" | "check" if wants_help => help::of(&command),
+        "setup" | "demo" | "test" | "fuzz" | "bench" | "check" if wants_help => help::of(&command),
         "setup" => setup::run(&rest),
         "demo" => demo::run(&rest),
         "test" => test::run(&rest),
+        "fuzz" => fuzz::run(&rest),
         "bench" => bench::run(&rest),
         "check" => check::run(&rest),
         "help" | "--help" | "-h" => help::all(),
@@ -54,6 +59,10 @@ fn main() -> ExitCode {
             "there is no `{other}`; `cargo xtask help` lists what there is"
         )),
     };
+    finish(ended)
+}
+
+fn finish(ended: Result<ExitCode>) -> ExitCode {
     ended.unwrap_or_else(|message| {
         eprintln!("xtask: {message}");
         ExitCode::FAILURE

@@ -120,6 +120,24 @@ pub(crate) const NEEDS: &[Need] = &[
         SeenBy::Program("npm"),
         Purpose::Test,
     ),
+    debian(
+        "gnutls-bin",
+        "is another other side of TLS in the tests",
+        SeenBy::Program("gnutls-cli"),
+        Purpose::Test,
+    ),
+    debian(
+        "nginx-light",
+        "is asked in the tests where requests end",
+        SeenBy::Program("nginx"),
+        Purpose::Test,
+    ),
+    debian(
+        "g++",
+        "builds libFuzzer",
+        SeenBy::Program("c++"),
+        Purpose::Test,
+    ),
     rustup(
         "rustfmt",
         "checks the format",

@@ -38,11 +38,16 @@ pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
 
 fn is_met(seen_by: SeenBy) -> bool {
     match seen_by {
-        SeenBy::Program(name) => on_path(name).is_some(),
+        SeenBy::Program(name) => on_path(name).is_some() || is_for_administrators(name),
         SeenBy::Header(name) => Path::new("/usr/include").join(name).is_file(),
         SeenBy::Library(_, conditions) => pkg_config(conditions),
         SeenBy::BesideCargo(name) => is_component(name),
     }
+}
+
+/// Whether `program` is one that only root has on the PATH, and others may start all the same.
+fn is_for_administrators(program: &str) -> bool {
+    Path::new("/usr/sbin").join(program).is_file()
 }
 
 /// Whether the toolchain has the program `name`. Rustup's stand-ins on the PATH say nothing: they

@@ -12,7 +12,7 @@ use crate::process::{capture, is_message};
 use crate::steps::{Outcome, Progress, Step, Totals, run_all};
 use crate::tally::{Reader, Skip};
 use crate::workspace::{Member, Workspace, cargo};
-use crate::{Result, again, check, probe, skips, source};
+use crate::{Result, again, check, fuzz, probe, skips, source};
 use std::cell::OnceCell;
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -76,6 +76,9 @@ fn test_steps<'a>(
     if plan.has("loom") {
         let target = workspace.target.join("loom");
         steps.push(Step::new("loom", move |p| some(loom(&target), plan, p)));
+    }
+    if plan.has("fuzz") {
+        steps.push(Step::new("fuzz", |p| fuzz::all(workspace, p)));
     }
     if plan.has("e2e") {
         steps.push(Step::new("e2e", move |p| {

@@ -3,6 +3,7 @@
 #![allow(dead_code, clippy::unwrap_used, unreachable_pub)]
 
 pub mod raw;
+pub mod served;
 pub mod verifier;
 
 use std::io::{Read, Write};

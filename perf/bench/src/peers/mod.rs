@@ -79,7 +79,7 @@ impl Programs {
                 ),
                 Kind::Nginx => (
                     &programs.nginx,
-                    "cargo xtask setup bench installs it (nginx-light)",
+                    "cargo xtask setup installs it (nginx-light)",
                 ),
                 Kind::Floor => (
                     &programs.floor,
