@@ -38,6 +38,8 @@ fn sample_page() -> String {
             row(None, 1, BytePath::Plain, 9),
         ],
         ingest_errors: vec![("cut", 2), ("idle", 0)],
+        socket_memory_bytes: 123_456,
+        socket_memory_max: 0,
     };
     let track = TrackStatus {
         name: "v\"1\"".to_owned(),
@@ -60,6 +62,7 @@ fn the_promised_metrics_are_there() {
     let page = sample_page();
     for line in [
         r#"zonecast_ready 1"#,
+        r#"zonecast_socket_memory_bytes 123456"#,
         r#"zonecast_viewers{zone="1"} 11"#,
         r#"zonecast_viewers_lapped_total{zone="0"} 3"#,
         r#"zonecast_handshakes_total{zone="0",resumed="false"} 5"#,
