@@ -115,9 +115,13 @@ impl Scenario {
     pub fn measure_once(&self, bed: &Bed, kind: Kind, case: &str) -> Result<Figures> {
         eprintln!("bench: {case}: starting {}", kind.label());
         let peer = Peer::start(kind, bed)?;
-        let figures = (self.run)(bed, &peer, case)?;
-        peer.stop()?;
-        Ok(figures)
+        let measured = (self.run)(bed, &peer, case);
+        match (measured, peer.stop()) {
+            (Ok(figures), Ok(())) => Ok(figures),
+            (Err(error), Ok(())) => Err(error),
+            // A server that has ended is why the load failed.
+            (_, Err(ended)) => Err(ended),
+        }
     }
 }
 
