@@ -125,6 +125,9 @@ impl Scenario {
     }
 }
 
+/// Thousands of viewers shake hands and get their first object in this time.
+const OPEN_MAX: Duration = Duration::from_secs(180);
+
 /// The load that all scenarios begin with.
 fn spec(bed: &Bed, peer: &Peer) -> Result<Spec> {
     let mut spec = Spec::new(peer.target, FOLDER, Arc::clone(&bed.objects));
@@ -132,6 +135,7 @@ fn spec(bed: &Bed, peer: &Peer) -> Result<Spec> {
         spec.tls = Some(Arc::new(tls::client(bed.root.clone(), false)?));
     }
     spec.connections = bed.connections;
+    spec.open_within = OPEN_MAX;
     spec.any_object = peer.kind == Kind::Floor;
     Ok(spec)
 }
