@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// What one run came to: names with their units last, in the order of the table.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Figures {
     /// Name and value.
+    #[serde(serialize_with = "as_map")]
     pub values: Vec<(&'static str, f64)>,
     /// The generator's CPU was so busy that it may have been the limit.
     pub load_limited: bool,
@@ -53,6 +54,17 @@ impl fmt::Display for Run {
         }
         Ok(())
     }
+}
+
+/// Writes pairs as a map, in their order.
+///
+/// # Errors
+/// As the serializer.
+pub fn as_map<V: Serialize, S: Serializer>(
+    pairs: &[(&'static str, V)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().map(|(name, value)| (name, value)))
 }
 
 /// One figure over several runs.
@@ -126,5 +138,16 @@ mod tests {
         assert_eq!(Spread::of(Vec::new()), None);
         let one = Spread::of(vec![0.25]).map(|spread| spread.to_string());
         assert_eq!(one.as_deref(), Some("0.250"));
+    }
+
+    /// Programs read figures by their names, in the order of the table.
+    #[test]
+    fn figures_are_a_map() {
+        let mut figures = Figures::default();
+        figures.add("z_first", 1.5);
+        figures.add("a_second", 2.0);
+        let text = serde_json::to_string(&figures).unwrap_or_default();
+        let due = r#"{"values":{"z_first":1.5,"a_second":2.0},"load_limited":false,"notes":[]}"#;
+        assert_eq!(text, due);
     }
 }

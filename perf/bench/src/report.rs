@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::bed::Bed;
 use crate::cli::Arguments;
-use crate::figures::{Run, Spread, short};
+use crate::figures::{Run, Spread, as_map, short};
 use crate::machine;
 use crate::scenarios::Scenario;
 use crate::scenarios::sweep::Size;
@@ -36,6 +36,7 @@ struct Row {
     runs: usize,
     /// In at least one run the generator may have been the limit.
     load_limited: bool,
+    #[serde(serialize_with = "as_map")]
     figures: Vec<(&'static str, Spread)>,
 }
 

@@ -115,11 +115,18 @@ impl Scenario {
     pub fn measure_once(&self, bed: &Bed, kind: Kind, case: &str) -> Result<Figures> {
         eprintln!("bench: {case}: starting {}", kind.label());
         let peer = Peer::start(kind, bed)?;
-        let figures = (self.run)(bed, &peer, case)?;
-        peer.stop()?;
-        Ok(figures)
+        let measured = (self.run)(bed, &peer, case);
+        match (measured, peer.stop()) {
+            (Ok(figures), Ok(())) => Ok(figures),
+            (Err(error), Ok(())) => Err(error),
+            // A server that has ended is why the load failed.
+            (_, Err(ended)) => Err(ended),
+        }
     }
 }
+
+/// Thousands of viewers shake hands and get their first object in this time.
+const OPEN_MAX: Duration = Duration::from_secs(180);
 
 /// The load that all scenarios begin with.
 fn spec(bed: &Bed, peer: &Peer) -> Result<Spec> {
@@ -128,6 +135,7 @@ fn spec(bed: &Bed, peer: &Peer) -> Result<Spec> {
         spec.tls = Some(Arc::new(tls::client(bed.root.clone(), false)?));
     }
     spec.connections = bed.connections;
+    spec.open_within = OPEN_MAX;
     spec.any_object = peer.kind == Kind::Floor;
     Ok(spec)
 }
