@@ -1,4 +1,5 @@
 // What a page does around a player so that live playback goes on by itself.
+// (Plain scripts: each page loads them before its own.)
 
 // The clock stands: ask whether the stream goes on.
 const DOUBT_MS = 300;
@@ -9,7 +10,6 @@ const START_MS = 5000;
 // Loads the player again when the stream has gone on without it, and it has taken nothing in
 // for `lost` ms: an encoder that was started again counts from the beginning, which not every
 // player follows.
-// eslint-disable-next-line no-unused-vars
 function keepUp(measure, url, lost, load) {
   let manifest = null;
   let [moved, asked, asking] = [0, 0, false];
@@ -44,7 +44,6 @@ function keepUp(measure, url, lost, load) {
 }
 
 // Lets a player that has run dry begin again only with `goal` seconds in hand.
-// eslint-disable-next-line no-unused-vars
 function refill(measure, goal) {
   const { video } = measure;
   let dry = false;

@@ -7,7 +7,6 @@ const STOP_MS = 400;
 // A hole in what is buffered that players step over by themselves, in seconds.
 const HOLE_MAX = 0.5;
 
-// eslint-disable-next-line no-unused-vars
 class Measure {
   constructor(video) {
     this.video = video;
