@@ -21,7 +21,7 @@ use table::{NEXT, Row, SMUGGLED};
 /// An ingest that has the objects that the corpus asks for, and does not wait for long.
 fn ingest() -> Running {
     let mut config = config();
-    let moment = Duration::from_secs(1);
+    let moment = Duration::from_secs(3);
     config.ingest.ingest_idle = moment;
     config.ingest.limits.header_timeout = moment;
     config.ingest.limits.idle_timeout = moment;

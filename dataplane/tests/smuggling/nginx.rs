@@ -139,9 +139,9 @@ http {
     server {
         listen unix:FOLDER/front.sock;
         client_max_body_size 0;
-        client_header_timeout 1s;
-        client_body_timeout 1s;
-        keepalive_timeout 1s;
+        client_header_timeout 3s;
+        client_body_timeout 3s;
+        keepalive_timeout 3s;
         location / {
             proxy_pass http://unix:FOLDER/behind.sock;
             proxy_http_version 1.1;

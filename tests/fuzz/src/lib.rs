@@ -13,6 +13,7 @@
 mod chunked;
 mod config;
 mod cuts;
+mod half;
 mod handshake;
 mod names;
 mod records;
