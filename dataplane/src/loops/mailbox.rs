@@ -80,6 +80,9 @@ pub(crate) struct Mailbox {
     notices: ArrayQueue<Arc<Stream>>,
     /// A notice found no room: look at everything.
     look_at_all: AtomicBool,
+    /// What is in it is under way: it cannot be taken yet.
+    #[cfg(feature = "simulation")]
+    late: AtomicBool,
     waker: Waker,
 }
 
@@ -94,20 +97,46 @@ impl Mailbox {
             messages: ArrayQueue::new(messages.max(1)),
             notices: ArrayQueue::new(notices.max(1)),
             look_at_all: AtomicBool::new(false),
+            #[cfg(feature = "simulation")]
+            late: AtomicBool::new(false),
             waker,
         }
     }
 
     pub(crate) fn take_message(&self) -> Option<Message> {
+        if self.is_late() {
+            return None;
+        }
         self.messages.pop()
     }
 
     pub(crate) fn take_notice(&self) -> Option<Arc<Stream>> {
+        if self.is_late() {
+            return None;
+        }
         self.notices.pop()
     }
 
     pub(crate) fn take_look_at_all(&self) -> bool {
-        self.look_at_all.swap(false, Ordering::SeqCst)
+        !self.is_late() && self.look_at_all.swap(false, Ordering::SeqCst)
+    }
+
+    #[cfg(not(feature = "simulation"))]
+    #[inline]
+    fn is_late(&self) -> bool {
+        false
+    }
+
+    #[cfg(feature = "simulation")]
+    pub(crate) fn is_late(&self) -> bool {
+        self.late.load(Ordering::SeqCst)
+    }
+
+    /// Mail stays under way until it is late no more.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn set_late(&self, late: bool) {
+        self.late.store(late, Ordering::SeqCst);
+        self.waker.wake();
     }
 
     /// Puts a message in; gives it back where there is no room.

@@ -116,6 +116,31 @@ impl Saver {
         })
     }
 
+    /// One that writes when it is told to: the simulation's.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn without_thread() -> Self {
+        Self {
+            waiting: Waiting::default(),
+            bell: None,
+            thread: None,
+        }
+    }
+
+    /// Writes what waits into `dir`.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn write(&self, dir: &Path) {
+        write_all(dir, &self.waiting);
+    }
+
+    /// Forgets what waits, as if it were written.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn lose(&self) {
+        self.waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
     /// Has a pinned object written, if encoders send it only once.
     pub(crate) fn save(&self, stream: &Arc<str>, path: &Arc<str>, pinned: &Pinned) {
         if pinned.is_sent_once() {

@@ -16,7 +16,7 @@ impl World {
         if bytes.is_empty() {
             return;
         }
-        if self.random.chance(self.faults.fragments) {
+        if self.strikes(self.faults.fragments, "fragments") {
             for _ in 1..PIECES_MAX {
                 let (piece, rest) = bytes.split_at(self.random.up_to(bytes.len()));
                 self.put(id, toward, Piece::Bytes(piece.into()));
@@ -108,6 +108,7 @@ impl World {
     pub(super) fn breaks(&mut self, id: SocketId) {
         let near = &self.sockets[id].near;
         if near.conn.is_some() && !near.closed && !near.dead {
+            self.count("broken connection");
             self.break_connection(id, Some(libc::ECONNRESET));
         }
     }

@@ -28,7 +28,7 @@ impl World {
             let error = near.error.take().unwrap_or(libc::EPIPE);
             return self.end_send(id, op, Err(error));
         }
-        if self.random.chance(self.faults.send_errors) {
+        if self.strikes(self.faults.send_errors, "send error") {
             let errors = [libc::ECONNRESET, libc::EPIPE, libc::ENOMEM, libc::ENOBUFS];
             let error = self.random.pick(&errors);
             self.end_send(id, op, Err(error));
@@ -38,7 +38,7 @@ impl World {
             return;
         }
         let mut stop = bytes.len();
-        if stop > 1 && self.random.chance(self.faults.short_sends) {
+        if stop > 1 && self.strikes(self.faults.short_sends, "short send") {
             stop = self.random.up_to(stop - 1);
         }
         self.sockets[id].near.send = Some(SendOp {
@@ -97,7 +97,7 @@ impl World {
     }
 
     pub(super) fn shutdown_begins(&mut self, id: SocketId, op: OpId) {
-        let fails = self.random.chance(self.faults.shutdown_errors);
+        let fails = self.strikes(self.faults.shutdown_errors, "shutdown error");
         let near = &mut self.sockets[id].near;
         let at = near.at;
         if near.dead || fails {
