@@ -110,6 +110,8 @@ pub struct Simulation {
     /// Killed, and not started again.
     is_down: bool,
     sightings: BTreeMap<&'static str, u64>,
+    /// Looks at what is held.
+    looks: u64,
     tampering: tampering::Tampering,
     config: SimulationConfig,
     certificates: Option<Arc<Certificates>>,
@@ -136,6 +138,7 @@ impl Simulation {
             past: Vec::new(),
             is_down: false,
             sightings: BTreeMap::new(),
+            looks: 0,
             tampering: tampering::Tampering::of(config.flaw),
             config,
             certificates,

@@ -29,6 +29,16 @@ impl Saved {
         self.0.get(stream).cloned().unwrap_or_default()
     }
 
+    /// From now on these are what is saved of `stream`: a stream that is made anew in this run
+    /// must not go back to what an earlier one left.
+    pub(super) fn replace(&mut self, stream: &str, objects: Vec<SavedObject>) {
+        if objects.is_empty() {
+            self.0.remove(stream);
+        } else {
+            self.0.insert(stream.to_owned(), objects);
+        }
+    }
+
     /// Reads the folder; what cannot be read is logged and left alone.
     pub(crate) fn load(dir: &Path, bytes_max: u64) -> Self {
         let mut saved = Self::default();

@@ -1,5 +1,6 @@
 //! What a run is made of: the pipeline's size, the weather, and who takes part.
 
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use zonecast_io::sim::{Faults, SimConfig};
 
 use super::encoder::EncoderPlan;
 use super::identity::identity;
+use super::missing::{Past, RingSize};
 use super::random::Random;
 use super::viewer::ViewerPlan;
 
@@ -36,9 +38,22 @@ pub(crate) struct Scenario {
     pub(crate) reloads: Vec<Duration>,
     /// When all is drained.
     pub(crate) drains: Option<Duration>,
+    /// When the process is killed.
+    pub(crate) kills: Vec<Kill>,
+    /// See [`SimulationConfig::late_mail`].
+    pub(crate) late_mail: u32,
+    pub(crate) part_bytes: u32,
     /// Loops stop turning: for a canary.
     pub(crate) stalls: bool,
     pub(crate) flaw: Flaw,
+}
+
+/// A kill of the process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kill {
+    pub(crate) at: Duration,
+    /// How long nobody is there.
+    pub(crate) down: Duration,
 }
 
 const KIB: u32 = 1 << 10;
@@ -56,6 +71,7 @@ impl Scenario {
             cuts_percent: 0,
             deletes_percent: 0,
             leaves_percent: 0,
+            ahead_percent: 0,
             pause_ms: 20,
             lies: false,
         };
@@ -66,8 +82,7 @@ impl Scenario {
             connections: 4,
             requests: 6,
             pipelined: 1,
-            leaves_percent: 0,
-            pauses_percent: 0,
+            manners_percent: 0,
             is_odd: index == 2,
             range_percent: 0,
             http10_percent: 0,
@@ -76,7 +91,7 @@ impl Scenario {
             seed,
             faults: Faults::none(),
             loops: vec![0, 0],
-            ring_bytes: 8192 * KIB,
+            ring_bytes: 4096 * KIB,
             send_buffers: 32,
             connections_max: 64,
             waiting_max: 100,
@@ -88,6 +103,9 @@ impl Scenario {
             mail_max: 4096,
             reloads: Vec::new(),
             drains: None,
+            kills: Vec::new(),
+            late_mail: 0,
+            part_bytes: 128 * KIB,
             stalls: false,
             flaw: Flaw::None,
         }
@@ -137,29 +155,42 @@ impl Scenario {
         let viewers = (0..random.between(3, 10))
             .map(|_| viewer(&mut random, names.clone(), tls_percent))
             .collect();
+        let fair = random.percent(8);
+        let ends = random.below(10);
         Self {
             seed,
-            faults: Faults::from_seed(seed),
+            faults: if fair {
+                Faults::none()
+            } else {
+                Faults::from_seed(seed)
+            },
             loops,
-            ring_bytes: random.pick(&[256, 512, 1024, 4096]) * KIB,
+            ring_bytes: random.pick(&[256, 512, 1024, 2048]) * KIB,
             send_buffers: random.pick(&[4, 8, 16, 32]),
             connections_max: random.pick(&[8, 64, 64]),
             waiting_max: random.pick(&[2, 100, 100]),
             encoders,
             viewers,
             vandalism: random.pick(&[0, 0, 10]),
-            stream_idle: Duration::from_secs(random.pick(&[1, 600, 600])),
+            stream_idle: Duration::from_secs(random.pick(&[1, 3600, 3600])),
             records_per_key: random.pick(&[20, RECORDS_PER_KEY]),
             mail_max: random.pick(&[1, 3, 4096]),
             reloads: reloads(&mut random),
-            drains: None,
+            drains: (ends == 0).then(|| random.up_to_ms(4000)),
+            kills: if ends > 7 {
+                kills(&mut random)
+            } else {
+                Vec::new()
+            },
+            late_mail: random.pick(&[0, 2, 20]),
+            part_bytes: random.pick(&[16, 64, 128]) * KIB,
             stalls: false,
             flaw: Flaw::None,
         }
     }
 
     /// The pipeline of this run.
-    pub(crate) fn pipeline(&self) -> SimulationConfig {
+    pub(crate) fn pipeline(&self, state_dir: Option<PathBuf>) -> SimulationConfig {
         let connection = ConnectionLimits {
             connections_max: 40,
             request_timeout: Duration::from_secs(15),
@@ -170,7 +201,8 @@ impl Scenario {
             seed: self.seed,
             faults: self.faults.clone(),
             loops: self.loops.clone(),
-            arena_bytes: 32 << 20,
+            // Four rings at once, and those that are given back late.
+            arena_bytes: self.ring_bytes * 6,
             driver: SimConfig {
                 connections_max: self.connections_max,
                 ..SimConfig::default()
@@ -178,7 +210,7 @@ impl Scenario {
             limits: Limits {
                 object_bytes_max: 350_000,
                 pinned_bytes_max: 60_000,
-                part_bytes: 128 * KIB,
+                part_bytes: self.part_bytes,
                 waiting_per_stream_max: self.waiting_max,
                 send_buffers: self.send_buffers,
                 open_ring_bytes: self.ring_bytes,
@@ -192,6 +224,10 @@ impl Scenario {
             streams: vec![self.stream()],
             records_per_key: self.records_per_key,
             mail_max: self.mail_max,
+            late_mail: self.late_mail,
+            // Whoever finds a mailbox full looks again in every turn until it is not.
+            mail_delay_max: Duration::from_millis(if self.mail_max > 3 { 200 } else { 10 }),
+            state_dir,
             certificates: self.has_tls().then(|| identity().store()),
             flaw: self.flaw,
         }
@@ -203,6 +239,18 @@ impl Scenario {
             token: Some(token()),
             ring_bytes: self.ring_bytes,
             ..StreamConfig::named("a")
+        }
+    }
+
+    /// What the book knows of rings and of idle streams.
+    pub(crate) fn past(&self) -> Past {
+        Past {
+            stream_idle: self.stream_idle,
+            ring: RingSize {
+                bytes: u64::from(self.ring_bytes),
+                part_bytes: u64::from(self.part_bytes),
+            },
+            ..Past::default()
         }
     }
 
@@ -224,6 +272,14 @@ impl Scenario {
 /// What encoders show.
 pub(crate) fn token() -> TokenHash {
     TokenHash(Sha256::digest(b"secret").into())
+}
+
+fn kills(random: &mut Random) -> Vec<Kill> {
+    let kill = |random: &mut Random| Kill {
+        at: random.up_to_ms(6000),
+        down: random.up_to_ms(1500),
+    };
+    (0..random.pick(&[1, 1, 2])).map(|_| kill(random)).collect()
 }
 
 fn reloads(random: &mut Random) -> Vec<Duration> {
@@ -249,10 +305,11 @@ fn encoder(random: &mut Random, names: Rc<[Rc<str>]>, tls_percent: usize) -> Enc
         index: random.below(8),
         names,
         objects: random.between(5, 30),
-        bytes_max: random.pick(&[20_000, 100_000, 400_000]),
+        bytes_max: random.pick(&[4_000, 20_000, 100_000, 400_000]),
         cuts_percent: random.pick(&[0, 10, 30]),
         deletes_percent: random.pick(&[0, 10]),
         leaves_percent: random.pick(&[0, 20]),
+        ahead_percent: random.pick(&[0, 50]),
         pause_ms: random.pick(&[1, 20, 300]),
         lies: false,
     }
@@ -272,8 +329,7 @@ fn viewer(random: &mut Random, names: Rc<[Rc<str>]>, tls_percent: usize) -> View
         connections: random.between(1, 6),
         requests: random.between(1, 12),
         pipelined: random.pick(&[1, 1, 2, 5]),
-        leaves_percent: random.pick(&[0, 20]),
-        pauses_percent: random.pick(&[0, 20]),
+        manners_percent: random.pick(&[0, 30, 60]),
         is_odd: random.percent(60),
         range_percent: random.pick(&[0, 20, 80]),
         http10_percent: random.pick(&[0, 0, 10]),

@@ -135,7 +135,7 @@ impl SimWorld {
         self.step_until(Time(u64::MAX))
     }
 
-    /// As [`SimWorld::step`], up to `limit`. `None`: the clock is there, and nothing is left before.
+    /// As [`SimWorld::step`], up to `limit`, unless the clock leaps beyond it. `None`: the clock is there, and nothing is left before.
     pub fn step_until(&self, limit: Time) -> Option<Vec<usize>> {
         self.world.borrow_mut().step_until(limit)
     }

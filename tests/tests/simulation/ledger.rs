@@ -1,0 +1,84 @@
+//! That counters add up: what was counted is what went over the wire, or was in flight at a cut.
+
+use zonecast_dataplane::CounterSnapshot;
+use zonecast_dataplane::counters::BytePath;
+use zonecast_dataplane::simulation::{Door, Simulation};
+
+use super::book::Book;
+
+/// Bytes that one send has at most: it counts when it is over, and not at all when it is cut off.
+const SEND_BYTES_MAX: u64 = 256 << 10;
+
+/// What one kind of viewers' connections got.
+struct Sum {
+    connections: u64,
+    bytes: u64,
+    /// Of these connections, those that were cut off, or that nobody saw the end of.
+    cut: u64,
+}
+
+/// What was counted against what was sent, received and uploaded.
+///
+/// # Errors
+/// What does not add up.
+pub(crate) fn audit(simulation: &Simulation, book: &Book, vandalism: usize) -> Result<(), String> {
+    let counters = simulation.counters();
+    let plain = sum(simulation, Door::Viewer);
+    let counted = counted(&counters, BytePath::Plain);
+    if counted > plain.bytes || counted + plain.cut * SEND_BYTES_MAX < plain.bytes {
+        return Err(format!(
+            "{counted} bytes are counted, {} went to {} plain viewers, {} of them cut off",
+            plain.bytes, plain.connections, plain.cut
+        ));
+    }
+    let sealed = sum(simulation, Door::ViewerTls);
+    let counted = self::counted(&counters, BytePath::UserspaceTls);
+    if counted > sealed.bytes || counted + sealed.cut * SEND_BYTES_MAX < book.opened {
+        return Err(format!(
+            "{counted} bytes are counted, {} viewers opened {} of {} sealed ones, {} were cut off",
+            sealed.connections, book.opened, sealed.bytes, sealed.cut
+        ));
+    }
+    audit_ingest(&counters, book, vandalism)
+}
+
+fn audit_ingest(
+    counters: &[CounterSnapshot],
+    book: &Book,
+    vandalism: usize,
+) -> Result<(), String> {
+    let zones = counters.iter().flat_map(|life| &life.zones);
+    let counted: u64 = zones.map(|zone| zone.ingest_bytes).sum();
+    let of = |taken: bool| {
+        let uploads = book.uploads.iter().filter(|upload| !taken || upload.taken().is_some());
+        uploads.map(|upload| upload.bytes.len() as u64).sum::<u64>()
+    };
+    let (taken, sent) = (of(true), of(false));
+    if counted < taken || (vandalism == 0 && counted > sent) {
+        return Err(format!(
+            "{counted} bytes of uploads are counted, {taken} were taken and {sent} sent"
+        ));
+    }
+    Ok(())
+}
+
+fn counted(counters: &[CounterSnapshot], path: BytePath) -> u64 {
+    let rows = counters.iter().flat_map(|life| &life.bytes);
+    rows.filter(|row| row.path == path).map(|row| row.bytes).sum()
+}
+
+fn sum(simulation: &Simulation, wanted: Door) -> Sum {
+    let all = simulation.carried().into_iter();
+    let of_door = all.filter(|(door, _)| *door == wanted);
+    let mut sum = Sum {
+        connections: 0,
+        bytes: 0,
+        cut: 0,
+    };
+    for (_, carried) in of_door {
+        sum.connections += 1;
+        sum.bytes += carried.bytes;
+        sum.cut += u64::from(!carried.orderly);
+    }
+    sum
+}
