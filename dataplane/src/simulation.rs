@@ -29,8 +29,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use zonecast_io::sim::{Carried, Faults, SimConfig, SimPeer, SimWorld};
 use zonecast_io::Time;
+use zonecast_io::sim::{Carried, Faults, SimConfig, SimPeer, SimWorld};
 use zonecast_numa::LoopId;
 
 use crate::config::{ConnectionLimits, Limits, Reload, StreamConfig, TokenHash};

@@ -70,8 +70,26 @@ pub(crate) enum Reply {
     Granted { writer: ChunkWriter },
     /// No chunk: the rest of the body is to be discarded.
     Refused { error: IngestError },
-    /// The upload is committed, or was refused; the status to answer.
-    Done { status: u16 },
+    /// The upload is committed, or was refused: the status to answer, and what there is to
+    /// complain of.
+    Done {
+        status: u16,
+        error: Option<IngestError>,
+    },
+}
+
+impl Reply {
+    /// It is in its place.
+    pub(crate) fn done(status: u16) -> Self {
+        let error = None;
+        Self::Done { status, error }
+    }
+
+    /// It is not, or something is wrong with it all the same.
+    pub(crate) fn refused(status: u16, error: IngestError) -> Self {
+        let error = Some(error);
+        Self::Done { status, error }
+    }
 }
 
 /// The receiving end of one loop.

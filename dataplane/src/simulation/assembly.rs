@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use zonecast_io::sim::SimWorld;
 use zonecast_io::sim::SimConfig;
+use zonecast_io::sim::SimWorld;
 use zonecast_io::{Driver, ListenerId, Time};
 use zonecast_numa::{Arena, ControlMemory, LoopId, NumaError, RegionsBuilder, ZoneId};
 use zonecast_ring::Lease;

@@ -73,7 +73,11 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         let names = self.owned.values().map(names).max().unwrap_or(0);
         vec![
             ("peers that wait for a stream", self.waiting.len(), peers),
-            ("peers that wait for a buffer", self.starved.len(), slots * 2),
+            (
+                "peers that wait for a buffer",
+                self.starved.len(),
+                slots * 2,
+            ),
             ("handshakes", self.handshakes.len(), slots * 2),
             ("sends from rings", self.from_ring.len(), slots * 64),
             ("streams", self.owned.len(), STREAMS_MAX as usize),
@@ -81,8 +85,16 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             ("messages that wait", self.post.waiting(), slots * 8 + 64),
             ("bytes of a peer", bytes, PEER_BYTES_MAX),
             ("answers that a peer does not read", held, HELD_MAX),
-            ("bytes of a pinned upload", body, limits.pinned_bytes_max as usize),
-            ("deletions of a stream", deletions.max().unwrap_or(0), names + GONE_MAX),
+            (
+                "bytes of a pinned upload",
+                body,
+                limits.pinned_bytes_max as usize,
+            ),
+            (
+                "deletions of a stream",
+                deletions.max().unwrap_or(0),
+                names + GONE_MAX,
+            ),
         ]
     }
 
@@ -93,7 +105,10 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         for peer in ids.filter_map(|id| self.peers.get(id)) {
             most.0 = most.0.max(peer.inbox.len() + peer.head.len());
             most.1 = most.1.max(peer.held.len());
-            let body = peer.upload.as_ref().map_or(0, |upload| upload.pinned_bytes());
+            let body = peer
+                .upload
+                .as_ref()
+                .map_or(0, |upload| upload.pinned_bytes());
             most.2 = most.2.max(body);
         }
         most
@@ -108,7 +123,10 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             ("a viewer that waits for a stream", self.waiting.len() > 0),
             ("a send from a ring", !self.from_ring.is_empty()),
             ("a full mailbox", self.post.waiting() > 0),
-            ("an answer that is held", peers.any(|peer| !peer.held.is_empty())),
+            (
+                "an answer that is held",
+                peers.any(|peer| !peer.held.is_empty()),
+            ),
         ]
     }
 }

@@ -108,7 +108,8 @@ impl Flawed {
                 self.kept.push(out.remove(closed));
             }
             Flaw::EndedUpload => {
-                out.iter_mut().for_each(|done| end_an_upload(&self.places, done));
+                out.iter_mut()
+                    .for_each(|done| end_an_upload(&self.places, done));
                 return;
             }
             _ => return,

@@ -105,7 +105,8 @@ impl Simulation {
         let deadline = peer.deadline;
         peer.timer = None;
         for at in (0..u64::from(MANY)).rev() {
-            this.timers.set(id, peer, Some(Time(u64::MAX - 1 - u64::from(MANY) + at)));
+            this.timers
+                .set(id, peer, Some(Time(u64::MAX - 1 - u64::from(MANY) + at)));
             peer.timer = peer.timer.filter(|_| at > 0);
         }
         this.timers.set(id, peer, deadline);

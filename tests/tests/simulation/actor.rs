@@ -43,8 +43,7 @@ impl Stage<'_> {
     /// Why not.
     pub(crate) fn judge(&mut self, request: &Request, response: &Response) -> Result<(), String> {
         self.note(|| {
-            let (status, len, complete) =
-                (response.status, response.body.len(), response.complete);
+            let (status, len, complete) = (response.status, response.body.len(), response.complete);
             format!("{status}, {len} bytes, complete: {complete}, to {request:?}")
         });
         let simulation = self.simulation;

@@ -80,12 +80,20 @@ impl Actor for Auditor {
             if let Some(response) = &mut self.response {
                 take_body(response, &mut wire.incoming, None)?;
             }
-            if !self.response.as_ref().is_some_and(|response| response.complete) {
+            if !self
+                .response
+                .as_ref()
+                .is_some_and(|response| response.complete)
+            {
                 if wire.ended().is_some() {
                     return Err(format!("cut off without a fault: {request:?}"));
                 }
                 let late = || format!("not answered soon: {request:?}");
-                return if stage.now > due { Err(late()) } else { Ok(Next::At(due + Duration::from_nanos(1))) };
+                return if stage.now > due {
+                    Err(late())
+                } else {
+                    Ok(Next::At(due + Duration::from_nanos(1)))
+                };
             }
             let (Some(request), Some(response)) = (self.asked.take(), self.response.take()) else {
                 continue;

@@ -37,7 +37,9 @@ fn caught(name: &str, reasons: Reasons, spoil: impl Fn(&mut Scenario)) {
 }
 
 fn flawed(flaw: Flaw, reasons: Reasons) {
-    caught(&format!("{flaw:?}"), reasons, |scenario| scenario.flaw = flaw);
+    caught(&format!("{flaw:?}"), reasons, |scenario| {
+        scenario.flaw = flaw
+    });
 }
 
 /// A bit is flipped between the socket and the ring.

@@ -98,7 +98,10 @@ impl<'a> Director<'a> {
     }
 
     fn kill(&mut self, simulation: &mut Simulation, book: &mut Book, now: Time) {
-        let due = self.kills.first().is_some_and(|kill| Time(0) + kill.at <= now);
+        let due = self
+            .kills
+            .first()
+            .is_some_and(|kill| Time(0) + kill.at <= now);
         if due && !self.drained {
             let kill = self.kills.remove(0);
             simulation.world().remark("killed");

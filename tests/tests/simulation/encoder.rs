@@ -122,7 +122,13 @@ impl Encoder {
             }
             pieces.truncate(1 + random.below(pieces.len() - 1));
         }
-        stage.note(|| format!("{:?} {ending:?}: PUT {path}, {} bytes", self.plan.door, body.len()));
+        stage.note(|| {
+            format!(
+                "{:?} {ending:?}: PUT {path}, {} bytes",
+                self.plan.door,
+                body.len()
+            )
+        });
         self.uploads.push_back(Upload {
             what: What::Upload(number),
             pieces: pieces.into_iter(),

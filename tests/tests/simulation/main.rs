@@ -80,10 +80,14 @@ fn any_weather() {
         let trace = trace("any_weather", seed);
         run_traced(&Scenario::from_seed(seed), trace.as_deref())
     });
-    println!("{:#?}", sums.tally);
+    sums.print_tally();
     if sums.seeds >= SEEDS_THAT_SHOW_ALL {
         let missing = coverage::missing(&sums.tally, sums.seeds);
-        assert!(missing.is_empty(), "seen too seldom:\n{}", missing.join("\n"));
+        assert!(
+            missing.is_empty(),
+            "seen too seldom:\n{}",
+            missing.join("\n")
+        );
     }
 }
 

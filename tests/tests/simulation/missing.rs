@@ -131,7 +131,9 @@ impl Book {
             return Ok(());
         }
         let history = self.history(&request.path);
-        Err(format!("what was taken is missing: {request:?} ({history})"))
+        Err(format!(
+            "what was taken is missing: {request:?} ({history})"
+        ))
     }
 
     fn may_be_lapped(&self, upload: &Upload) -> bool {

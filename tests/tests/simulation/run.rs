@@ -91,7 +91,10 @@ fn run_to_end(scenario: &Scenario, trace: Option<&Path>) -> Result<Outcome, Stri
         let (now, held) = (simulation.world().now(), simulation.held().join("; "));
         let last: Vec<&str> = recent.lines().rev().take(64).collect();
         let last: Vec<&str> = last.into_iter().rev().collect();
-        format!("{why}\nat {now:?}; held: {held}\nthe last events:\n{}", last.join("\n"))
+        format!(
+            "{why}\nat {now:?}; held: {held}\nthe last events:\n{}",
+            last.join("\n")
+        )
     })?;
     let tally = coverage::tally(&simulation, &book);
     Ok(Outcome {

@@ -43,6 +43,8 @@ pub(crate) struct Scenario {
     /// See [`SimulationConfig::late_mail`].
     pub(crate) late_mail: u32,
     pub(crate) part_bytes: u32,
+    pub(crate) pinned_max: u32,
+    pub(crate) tracks_max: u16,
     /// Loops stop turning: for a canary.
     pub(crate) stalls: bool,
     pub(crate) flaw: Flaw,
@@ -106,6 +108,8 @@ impl Scenario {
             kills: Vec::new(),
             late_mail: 0,
             part_bytes: 128 * KIB,
+            pinned_max: 64,
+            tracks_max: 16,
             stalls: false,
             flaw: Flaw::None,
         }
@@ -184,6 +188,8 @@ impl Scenario {
             },
             late_mail: random.pick(&[0, 2, 20]),
             part_bytes: random.pick(&[16, 64, 128]) * KIB,
+            pinned_max: random.pick(&[2, 64, 64, 64, 64]),
+            tracks_max: random.pick(&[1, 16, 16, 16, 16]),
             stalls: false,
             flaw: Flaw::None,
         }
@@ -211,6 +217,7 @@ impl Scenario {
                 object_bytes_max: 350_000,
                 pinned_bytes_max: 60_000,
                 part_bytes: self.part_bytes,
+                pinned_max: self.pinned_max,
                 waiting_per_stream_max: self.waiting_max,
                 send_buffers: self.send_buffers,
                 open_ring_bytes: self.ring_bytes,
@@ -238,6 +245,7 @@ impl Scenario {
         StreamConfig {
             token: Some(token()),
             ring_bytes: self.ring_bytes,
+            tracks_max: self.tracks_max,
             ..StreamConfig::named("a")
         }
     }
@@ -300,17 +308,22 @@ fn names(stream: &str, track: &str, segments: usize) -> Rc<[Rc<str>]> {
 
 fn encoder(random: &mut Random, names: Rc<[Rc<str>]>, tls_percent: usize) -> EncoderPlan {
     let tls = random.percent(tls_percent);
+    let storms = random.percent(15);
     EncoderPlan {
         door: if tls { Door::EncoderTls } else { Door::Encoder },
         index: random.below(8),
         names,
-        objects: random.between(5, 30),
+        objects: if storms { 100 } else { random.between(5, 30) },
         bytes_max: random.pick(&[4_000, 20_000, 100_000, 400_000]),
         cuts_percent: random.pick(&[0, 10, 30]),
         deletes_percent: random.pick(&[0, 10]),
         leaves_percent: random.pick(&[0, 20]),
-        ahead_percent: random.pick(&[0, 50]),
-        pause_ms: random.pick(&[1, 20, 300]),
+        ahead_percent: if storms { 90 } else { random.pick(&[0, 50]) },
+        pause_ms: if storms {
+            0
+        } else {
+            random.pick(&[1, 20, 300])
+        },
         lies: false,
     }
 }

@@ -60,7 +60,11 @@ pub(crate) fn each_seed(
         }
     });
     let (elapsed, sums) = (begun.elapsed(), std::mem::take(&mut *locked(&sums)));
-    println!("{name}: seeds {from} to {}: {elapsed:.1?}; {}", to - 1, sums.line());
+    println!(
+        "{name}: seeds {from} to {}: {elapsed:.1?}; {}",
+        to - 1,
+        sums.line()
+    );
     let mut failures = std::mem::take(&mut *locked(&failures));
     failures.sort_unstable();
     assert!(failures.is_empty(), "{}", report(name, &failures));
@@ -104,6 +108,13 @@ impl Sums {
         sums.virtual_seconds += outcome.lasted.as_secs();
         for (what, count) in &outcome.tally {
             *sums.tally.entry(what.clone()).or_default() += count;
+        }
+    }
+
+    /// What was seen and how often, one a line.
+    pub(crate) fn print_tally(&self) {
+        for (what, count) in &self.tally {
+            println!("{count:>12}  {what}");
         }
     }
 

@@ -108,7 +108,7 @@ impl StreamOwner {
             }
             Order::Delete { path } => {
                 self.delete(ctx, &path);
-                Some(Reply::Done { status: 204 })
+                Some(Reply::done(204))
             }
         };
         self.stream
