@@ -19,83 +19,31 @@
 
 mod assembly;
 mod bounds;
+mod config;
 mod flaws;
 mod holdings;
 mod late_mail;
 mod tampering;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use zonecast_io::Time;
-use zonecast_io::sim::{Carried, Faults, SimConfig, SimPeer, SimWorld};
+use zonecast_io::sim::{Carried, SimPeer, SimWorld};
 use zonecast_numa::LoopId;
 
-use crate::config::{ConnectionLimits, Limits, Reload, StreamConfig, TokenHash};
+use crate::config::{Reload, StreamConfig, TokenHash};
 use crate::counters::{self, CounterSnapshot};
 use crate::dataplane::StartError;
 use crate::loops::Message;
 use crate::status::StreamStatus;
-use crate::tls::{CertificateStore, Certificates};
+use crate::tls::Certificates;
 
 use assembly::Life;
+pub use config::{Door, SimulationConfig};
 pub use flaws::Flaw;
 use late_mail::LateMail;
-
-/// What a simulation is made of.
-pub struct SimulationConfig {
-    /// The seed of the whole run.
-    pub seed: u64,
-    /// What goes wrong, and how often.
-    pub faults: Faults,
-    /// Each loop's zone, by loop.
-    pub loops: Vec<u16>,
-    /// Bytes of ring memory of each zone.
-    pub arena_bytes: u32,
-    /// How big a loop's driver is; its send buffers are those of `limits`.
-    pub driver: SimConfig,
-    /// Limits and times of the data plane.
-    pub limits: Limits,
-    /// What a viewer's connection may take.
-    pub viewers: ConnectionLimits,
-    /// What an encoder's connection may take.
-    pub encoders: ConnectionLimits,
-    /// An upload that is silent for this long is aborted.
-    pub ingest_idle: Duration,
-    /// Whoever has this token creates a stream by its first PUT.
-    pub open_token: Option<TokenHash>,
-    /// The streams from the start.
-    pub streams: Vec<StreamConfig>,
-    /// `None`: no TLS.
-    pub certificates: Option<CertificateStore>,
-    /// Records that one TLS key may seal.
-    pub records_per_key: u64,
-    /// Messages, and notices, that a loop's mailbox holds.
-    pub mail_max: usize,
-    /// Turns, in a thousand, from which on a loop's mail is under way for up to `mail_delay_max`.
-    pub late_mail: u32,
-    /// The longest time that mail is under way.
-    pub mail_delay_max: Duration,
-    /// Folder of what outlives a kill; `None` keeps nothing.
-    pub state_dir: Option<PathBuf>,
-    /// What is broken on purpose.
-    pub flaw: Flaw,
-}
-
-/// Where a peer connects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Door {
-    /// Viewers, plain.
-    Viewer,
-    /// Encoders, plain.
-    Encoder,
-    /// Viewers, TLS.
-    ViewerTls,
-    /// Encoders, TLS.
-    EncoderTls,
-}
 
 /// See the module's description.
 pub struct Simulation {
@@ -116,10 +64,6 @@ pub struct Simulation {
     config: SimulationConfig,
     certificates: Option<Arc<Certificates>>,
     world: SimWorld,
-}
-
-fn zones(config: &SimulationConfig) -> usize {
-    1 + config.loops.iter().copied().max().map_or(0, usize::from)
 }
 
 impl Simulation {
@@ -243,7 +187,7 @@ impl Simulation {
     }
 
     fn counters_of_this_life(&self) -> CounterSnapshot {
-        counters::snapshot(&self.life.shared.counters, zones(&self.config))
+        counters::snapshot(&self.life.shared.counters, self.config.zones())
     }
 
     /// What each connection was sent so far, and by which door it came.

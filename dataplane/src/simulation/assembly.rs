@@ -45,7 +45,7 @@ impl Life {
         config: &SimulationConfig,
         certificates: Option<&Arc<Certificates>>,
     ) -> Result<Self, StartError> {
-        let zones = super::zones(config);
+        let zones = config.zones();
         let memory = Memory::new(zones, config.arena_bytes)?;
         world.set_regions(memory.regions);
         let listeners = listeners(config, certificates)?;

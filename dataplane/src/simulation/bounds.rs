@@ -29,7 +29,7 @@ impl Simulation {
     pub fn out_of_bounds(&mut self) -> Vec<String> {
         let mut out = Vec::new();
         self.looks += 1;
-        if self.looks % LOOKS_EVERY != 0 {
+        if !self.looks.is_multiple_of(LOOKS_EVERY) {
             return out;
         }
         let limits = &self.config.limits;

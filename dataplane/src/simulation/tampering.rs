@@ -84,7 +84,9 @@ impl Simulation {
             mail.set_late(false);
             let mut messages: Vec<Message> = std::iter::from_fn(|| mail.take_message()).collect();
             let lost = messages.iter().position(decisive);
-            lost.map(|at| drop(messages.remove(at)));
+            if let Some(at) = lost {
+                drop(messages.remove(at));
+            }
             let back = messages.into_iter().filter_map(|message| mail.put(message));
             assert_eq!(back.count(), 0, "there was room for them");
             mail.set_late(late);

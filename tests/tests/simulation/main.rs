@@ -21,8 +21,10 @@ mod response;
 mod run;
 mod scenario;
 mod seeds;
+mod upload;
 mod vandal;
 mod viewer;
+mod weather;
 mod wire;
 
 mod book_tests;
@@ -94,7 +96,7 @@ fn any_weather() {
 /// A seed is a run: twice the same, event by event.
 #[test]
 fn a_seed_repeats() {
-    each_seed("a_seed_repeats", 10, |seed| {
+    each_seed("a_seed_repeats", 30, |seed| {
         let first = run(&Scenario::from_seed(seed))?;
         let again = run(&Scenario::from_seed(seed))?;
         if first.log_hash != again.log_hash {
