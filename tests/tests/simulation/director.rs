@@ -21,6 +21,7 @@ pub(crate) struct Director<'a> {
     random: Random,
     reloads: Vec<Time>,
     kills: Vec<Kill>,
+    drains: Option<Time>,
     /// The process is killed until then.
     down_until: Option<Time>,
     saves_at: Time,
@@ -40,6 +41,7 @@ impl<'a> Director<'a> {
             random: Random::of(scenario.seed, 0xD1),
             reloads,
             kills,
+            drains: scenario.drains.map(|at| Time(0) + at),
             down_until: None,
             saves_at: Time(0),
             saved_at: Time(0),
@@ -52,6 +54,7 @@ impl<'a> Director<'a> {
     pub(crate) fn rest(&mut self) {
         self.reloads.clear();
         self.kills.clear();
+        self.drains = None;
     }
 
     /// Whether the process is not there just now.
@@ -88,8 +91,7 @@ impl<'a> Director<'a> {
         if self.scenario.stalls && now > Time(0) + Duration::from_millis(500) {
             (0..self.scenario.loops.len()).for_each(|at| simulation.world().stall(at, RUN_MAX));
         }
-        let due = self.scenario.drains.map(|at| Time(0) + at);
-        if !self.drained && due.is_some_and(|at| at <= now) {
+        if !self.drained && self.drains.is_some_and(|at| at <= now) {
             self.drained = true;
             *book.seen.entry("drained").or_default() += 1;
             simulation.drain(DRAIN);
@@ -131,8 +133,7 @@ impl<'a> Director<'a> {
 
     /// The earlier of `wake` and what is due next.
     pub(crate) fn next(&self, wake: Time) -> Time {
-        let drains = self.scenario.drains.filter(|_| !self.drained);
-        let drains = drains.map(|at| Time(0) + at);
+        let drains = self.drains.filter(|_| !self.drained);
         let kills = self.kills.first().map(|kill| Time(0) + kill.at);
         let saves = (!self.scenario.kills.is_empty()).then_some(self.saves_at);
         let next = self.reloads.first().copied().into_iter();

@@ -101,7 +101,7 @@ impl World {
     /// The connection is lost for both ends; who at the loop's end is told, the caller decides.
     pub(super) fn break_connection(&mut self, id: SocketId, error: Option<i32>) {
         self.put_reset(id, Toward::Peer);
-        self.sockets[id].to_loop.lose(0);
+        self.sockets[id].to_loop.break_off();
         self.loop_end_dies(id, error);
     }
 

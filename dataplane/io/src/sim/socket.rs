@@ -123,6 +123,13 @@ impl Pipe {
         }
     }
 
+    /// Loses all that is under way, and takes nothing more: what would come behind a hole never
+    /// arrives.
+    pub(super) fn break_off(&mut self) {
+        self.lose(0);
+        self.closed = End::Reset;
+    }
+
     /// Moves what is due by `now` to where it can be read.
     pub(super) fn arrive(&mut self, now: Time) -> Arrival {
         let mut arrival = Arrival::default();
