@@ -7,6 +7,10 @@
 //! them act, and steps. At the end it says what was not given back ([`Simulation::held`],
 //! [`Simulation::memory_held`]).
 //!
+//! Mail between loops may be late, a turn or many. The process can be killed in the middle of
+//! anything ([`Simulation::kill`]) and started again with what was saved
+//! ([`Simulation::restart`]).
+//!
 //! Time and randomness are the world's. TLS draws its keys from the system, so bytes differ
 //! from run to run while lengths, and with them the order of events, do not; an Ed25519
 //! certificate has signatures of one length.
@@ -14,89 +18,109 @@
 //! A [`Flaw`] breaks the pipeline on purpose, to show that whoever checks it finds out.
 
 mod assembly;
+mod bounds;
+mod config;
 mod flaws;
 mod holdings;
+mod late_mail;
+mod tampering;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use zonecast_io::sim::{Faults, SimConfig, SimPeer, SimWorld};
-use zonecast_io::{ListenerId, Time};
+use zonecast_io::Time;
+use zonecast_io::sim::{Carried, SimPeer, SimWorld};
 use zonecast_numa::LoopId;
 
-use crate::config::{ConnectionLimits, Limits, Reload, StreamConfig, TokenHash};
+use crate::config::{Reload, StreamConfig, TokenHash};
 use crate::counters::{self, CounterSnapshot};
-use crate::loops::{Loop, Mailbox, Message};
-use crate::shared::Shared;
+use crate::dataplane::StartError;
+use crate::loops::Message;
 use crate::status::StreamStatus;
-use crate::tls::CertificateStore;
+use crate::tls::Certificates;
 
+use assembly::Life;
+pub use config::{Door, SimulationConfig};
 pub use flaws::Flaw;
-use flaws::Flawed;
-
-/// What a simulation is made of.
-pub struct SimulationConfig {
-    /// The seed of the whole run.
-    pub seed: u64,
-    /// What goes wrong, and how often.
-    pub faults: Faults,
-    /// Each loop's zone, by loop.
-    pub loops: Vec<u16>,
-    /// Bytes of ring memory of each zone.
-    pub arena_bytes: u32,
-    /// How big a loop's driver is; its send buffers are those of `limits`.
-    pub driver: SimConfig,
-    /// Limits and times of the data plane.
-    pub limits: Limits,
-    /// What a viewer's connection may take.
-    pub viewers: ConnectionLimits,
-    /// What an encoder's connection may take.
-    pub encoders: ConnectionLimits,
-    /// An upload that is silent for this long is aborted.
-    pub ingest_idle: Duration,
-    /// Whoever has this token creates a stream by its first PUT.
-    pub open_token: Option<TokenHash>,
-    /// The streams from the start.
-    pub streams: Vec<StreamConfig>,
-    /// `None`: no TLS.
-    pub certificates: Option<CertificateStore>,
-    /// Records that one TLS key may seal.
-    pub records_per_key: u64,
-    /// Messages, and notices, that a loop's mailbox holds.
-    pub mail_max: usize,
-    /// What is broken on purpose.
-    pub flaw: Flaw,
-}
-
-/// Where a peer connects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Door {
-    /// Viewers, plain.
-    Viewer,
-    /// Encoders, plain.
-    Encoder,
-    /// Viewers, TLS.
-    ViewerTls,
-    /// Encoders, TLS.
-    EncoderTls,
-}
+use late_mail::LateMail;
 
 /// See the module's description.
 pub struct Simulation {
-    /// `None` once it has drained. Before the world, which looks for buffers when it goes.
-    loops: Vec<Option<Loop<Flawed>>>,
-    /// By loop and [`Door`].
-    doors: Vec<Vec<ListenerId>>,
-    boxes: Arc<[Mailbox]>,
+    /// Its loops are `None` once they have ended. Before the world, which looks for buffers when
+    /// it goes.
+    life: Life,
     /// What the control plane says and the mailboxes have no room for.
     letters: VecDeque<(LoopId, Message)>,
-    shared: Arc<Shared>,
-    zones: usize,
+    late_mail: LateMail,
+    /// What earlier lives counted.
+    past: Vec<CounterSnapshot>,
+    /// Killed, and not started again.
+    is_down: bool,
+    sightings: BTreeMap<&'static str, u64>,
+    /// Looks at what is held.
+    looks: u64,
+    tampering: tampering::Tampering,
+    config: SimulationConfig,
+    certificates: Option<Arc<Certificates>>,
     world: SimWorld,
 }
 
 impl Simulation {
+    /// Makes the world, its loops and their listeners.
+    ///
+    /// # Errors
+    /// [`StartError::Memory`], [`StartError::Tls`].
+    pub fn new(mut config: SimulationConfig) -> Result<Self, StartError> {
+        let world = SimWorld::new(config.seed, config.faults.clone(), None);
+        let certificates = config.certificates.take().map(Certificates::new);
+        let life = Life::begin(&world, &config, certificates.as_ref())?;
+        Ok(Self {
+            life,
+            letters: VecDeque::new(),
+            late_mail: LateMail::of(config.loops.len()),
+            past: Vec::new(),
+            is_down: false,
+            sightings: BTreeMap::new(),
+            looks: 0,
+            tampering: tampering::Tampering::of(config.flaw),
+            config,
+            certificates,
+            world,
+        })
+    }
+
+    /// Ends the process where it stands: nobody is told, and what waits to be saved is lost.
+    pub fn kill(&mut self) {
+        self.past.push(self.counters_of_this_life());
+        self.letters.clear();
+        self.life.loops.iter_mut().for_each(|turned| *turned = None);
+        self.is_down = true;
+        self.see("killed");
+    }
+
+    /// Starts it again, with its first configuration and what was saved.
+    ///
+    /// # Errors
+    /// As [`Simulation::new`].
+    pub fn restart(&mut self) -> Result<(), StartError> {
+        self.life = Life::begin(&self.world, &self.config, self.certificates.as_ref())?;
+        self.late_mail = LateMail::of(self.config.loops.len());
+        self.is_down = false;
+        Ok(())
+    }
+
+    /// Writes what waits to be saved, as the thread does that is not simulated.
+    pub fn save(&mut self) {
+        let saver = self.life.shared.saver.as_ref();
+        if let (Some(saver), Some(dir)) = (saver, &self.config.state_dir) {
+            if self.config.flaw == Flaw::LostSave {
+                saver.lose();
+            }
+            saver.write(dir);
+        }
+    }
+
     /// The world that the loops run in.
     #[must_use]
     pub fn world(&self) -> &SimWorld {
@@ -109,8 +133,12 @@ impl Simulation {
     /// When there is no such loop, or no TLS and a door with it.
     #[must_use]
     pub fn connect(&self, index: usize, door: Door) -> SimPeer {
-        let index = index % self.doors.len();
-        self.world.connect(index, self.doors[index][door as usize])
+        let loops = self.life.doors.len();
+        let index = index % loops;
+        let lives = self.past.len() - usize::from(self.is_down);
+        let of_world = lives * loops + index;
+        let listener = self.life.doors[index][door as usize];
+        self.world.connect(of_world, listener)
     }
 
     /// Lets happen what can happen next, up to `limit`; false when the clock is there.
@@ -119,15 +147,18 @@ impl Simulation {
     /// When a loop's driver fails.
     pub fn step_until(&mut self, limit: Time) -> bool {
         self.post();
-        let Some(order) = self.world.step_until(limit) else {
-            return false;
+        self.tamper();
+        let soonest = self.delay_mail();
+        let Some(order) = self.world.step_until(limit.min(soonest)) else {
+            return limit > soonest;
         };
+        let loops = self.life.loops.len();
         for index in order {
-            let Some(turned) = &mut self.loops[index] else {
+            let Some(turned) = &mut self.life.loops[index % loops] else {
                 continue;
             };
             if !turned.turn().expect("a simulated driver does not fail") {
-                self.loops[index] = None;
+                self.life.loops[index % loops] = None;
             }
         }
         true
@@ -142,22 +173,54 @@ impl Simulation {
     /// All streams just now, by id.
     #[must_use]
     pub fn streams(&self) -> Vec<StreamStatus> {
-        let streams = self.shared.registry.streams();
+        let streams = self.life.shared.registry.streams();
         let mut statuses: Vec<_> = streams.values().map(|stream| stream.status()).collect();
         statuses.sort_by(|a, b| a.id.cmp(&b.id));
         statuses
     }
 
-    /// All counters just now.
+    /// All counters just now, of every life.
     #[must_use]
-    pub fn counters(&self) -> CounterSnapshot {
-        counters::snapshot(&self.shared.counters, self.zones)
+    pub fn counters(&self) -> Vec<CounterSnapshot> {
+        let this = (!self.is_down).then(|| self.counters_of_this_life());
+        self.past.iter().cloned().chain(this).collect()
+    }
+
+    fn counters_of_this_life(&self) -> CounterSnapshot {
+        counters::snapshot(&self.life.shared.counters, self.config.zones())
+    }
+
+    /// What each connection was sent so far, and by which door it came.
+    #[must_use]
+    pub fn carried(&self) -> Vec<(Door, Carried)> {
+        const DOORS: [Door; 4] = [
+            Door::Viewer,
+            Door::Encoder,
+            Door::ViewerTls,
+            Door::EncoderTls,
+        ];
+        let carried = self.world.carried().into_iter();
+        carried
+            .map(|carried| (DOORS[usize::from(carried.listener.0)], carried))
+            .collect()
+    }
+
+    /// How often each fault struck and each thing worth seeing was seen, by name.
+    #[must_use]
+    pub fn tally(&self) -> BTreeMap<&'static str, u64> {
+        let mut tally = self.world.tally();
+        tally.extend(&self.sightings);
+        tally
+    }
+
+    fn see(&mut self, what: &'static str) {
+        *self.sightings.entry(what).or_default() += 1;
     }
 
     /// Takes other streams over, as a new configuration does; without an open token the ones
     /// that encoders made are closed, too.
     pub fn reload(&mut self, streams: Vec<StreamConfig>, open_token: Option<TokenHash>) {
-        let changed = self.shared.registry.reload(&Reload {
+        let changed = self.life.shared.registry.reload(&Reload {
             streams,
             open_token,
             streams_max: assembly::STREAMS_MAX,
@@ -170,15 +233,15 @@ impl Simulation {
 
     /// Accepts nobody any more; what is in flight may go on for `limit`.
     pub fn drain(&mut self, limit: Duration) {
-        for id in 0..self.boxes.len() {
+        for id in 0..self.life.boxes.len() {
             self.tell(LoopId(id as u16), Message::Drain { limit });
         }
     }
 
-    /// Whether every loop has drained and ended.
+    /// Whether every loop has ended.
     #[must_use]
     pub fn finished(&self) -> bool {
-        self.loops.iter().all(Option::is_none)
+        self.life.loops.iter().all(Option::is_none)
     }
 
     fn tell(&mut self, id: LoopId, message: Message) {
@@ -188,7 +251,7 @@ impl Simulation {
 
     fn post(&mut self) {
         while let Some((id, message)) = self.letters.pop_front() {
-            if let Some(message) = self.boxes[usize::from(id.0)].put(message) {
+            if let Some(message) = self.life.boxes[usize::from(id.0)].put(message) {
                 self.letters.push_front((id, message));
                 return;
             }

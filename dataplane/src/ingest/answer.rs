@@ -98,7 +98,12 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
                 self.refuse_upload(id, error, status);
                 self.advance(id);
             }
-            Reply::Done { status } => self.committed(id, status),
+            Reply::Done { status, error } => {
+                if let Some(error) = error {
+                    self.counters.add_ingest_error(error);
+                }
+                self.committed(id, status);
+            }
         }
     }
 

@@ -192,6 +192,15 @@ impl Upload {
         }
     }
 
+    /// Bytes of a pinned object that it holds.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn pinned_bytes(&self) -> usize {
+        match &self.target {
+            Target::Pinned(body) => body.len(),
+            _ => 0,
+        }
+    }
+
     /// The chunks that it holds, given back.
     pub(crate) fn writers(&mut self) -> [Option<ChunkWriter>; 2] {
         match &mut self.target {

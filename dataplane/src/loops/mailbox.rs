@@ -70,8 +70,26 @@ pub(crate) enum Reply {
     Granted { writer: ChunkWriter },
     /// No chunk: the rest of the body is to be discarded.
     Refused { error: IngestError },
-    /// The upload is committed, or was refused; the status to answer.
-    Done { status: u16 },
+    /// The upload is committed, or was refused: the status to answer, and what there is to
+    /// complain of.
+    Done {
+        status: u16,
+        error: Option<IngestError>,
+    },
+}
+
+impl Reply {
+    /// It is in its place.
+    pub(crate) fn done(status: u16) -> Self {
+        let error = None;
+        Self::Done { status, error }
+    }
+
+    /// It is not, or something is wrong with it all the same.
+    pub(crate) fn refused(status: u16, error: IngestError) -> Self {
+        let error = Some(error);
+        Self::Done { status, error }
+    }
 }
 
 /// The receiving end of one loop.
@@ -80,6 +98,9 @@ pub(crate) struct Mailbox {
     notices: ArrayQueue<Arc<Stream>>,
     /// A notice found no room: look at everything.
     look_at_all: AtomicBool,
+    /// What is in it is under way: it cannot be taken yet.
+    #[cfg(feature = "simulation")]
+    late: AtomicBool,
     waker: Waker,
 }
 
@@ -94,20 +115,46 @@ impl Mailbox {
             messages: ArrayQueue::new(messages.max(1)),
             notices: ArrayQueue::new(notices.max(1)),
             look_at_all: AtomicBool::new(false),
+            #[cfg(feature = "simulation")]
+            late: AtomicBool::new(false),
             waker,
         }
     }
 
     pub(crate) fn take_message(&self) -> Option<Message> {
+        if self.is_late() {
+            return None;
+        }
         self.messages.pop()
     }
 
     pub(crate) fn take_notice(&self) -> Option<Arc<Stream>> {
+        if self.is_late() {
+            return None;
+        }
         self.notices.pop()
     }
 
     pub(crate) fn take_look_at_all(&self) -> bool {
-        self.look_at_all.swap(false, Ordering::SeqCst)
+        !self.is_late() && self.look_at_all.swap(false, Ordering::SeqCst)
+    }
+
+    #[cfg(not(feature = "simulation"))]
+    #[inline]
+    fn is_late(&self) -> bool {
+        false
+    }
+
+    #[cfg(feature = "simulation")]
+    pub(crate) fn is_late(&self) -> bool {
+        self.late.load(Ordering::SeqCst)
+    }
+
+    /// Mail stays under way until it is late no more.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn set_late(&self, late: bool) {
+        self.late.store(late, Ordering::SeqCst);
+        self.waker.wake();
     }
 
     /// Puts a message in; gives it back where there is no room.

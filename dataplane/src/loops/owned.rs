@@ -51,7 +51,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
                     error: IngestError::UnknownStream,
                 },
                 Order::Finish { .. } | Order::Pin { .. } | Order::Delete { .. } => {
-                    Reply::Done { status: 503 }
+                    Reply::refused(503, IngestError::UnknownStream)
                 }
                 Order::Abort { .. } | Order::Unused { .. } => return,
             };

@@ -1,24 +1,24 @@
 //! From a configuration to loops over simulated drivers, as `dataplane/start.rs` does over
 //! real ones.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use zonecast_io::sim::SimConfig;
 use zonecast_io::sim::SimWorld;
-use zonecast_io::{Driver, ListenerId};
+use zonecast_io::{Driver, ListenerId, Time};
 use zonecast_numa::{Arena, ControlMemory, LoopId, NumaError, RegionsBuilder, ZoneId};
 use zonecast_ring::Lease;
 
 use super::flaws::Flawed;
-use super::{Door, Simulation, SimulationConfig};
+use super::{Door, SimulationConfig};
 use crate::counters::LoopCounters;
 use crate::dataplane::StartError;
 use crate::loops::{Loop, Mailbox};
 use crate::peer::Role;
 use crate::shared::{Listener, Shared};
 use crate::socket_memory::SocketMemory;
-use crate::stream::{Registry, RegistryConfig, Saved};
+use crate::stream::{Registry, RegistryConfig, Saved, Saver};
 use crate::tls::{Acceptor, AcceptorConfig, Certificates, TicketKeys, TlsError, Versions};
 
 /// Streams at most.
@@ -28,20 +28,35 @@ const CONTROL_BYTES: u32 = 4 << 20;
 /// The run's beginning in Unix time; with it, dates and tags are the same in every run.
 const EPOCH: Duration = Duration::from_secs(1_700_000_000);
 
-impl Simulation {
-    /// Makes the world, its loops and their listeners.
+/// One life of the process, from its start to its end.
+pub(super) struct Life {
+    pub(super) loops: Vec<Option<Loop<Flawed>>>,
+    pub(super) doors: Vec<Vec<ListenerId>>,
+    pub(super) boxes: Arc<[Mailbox]>,
+    pub(super) shared: Arc<Shared>,
+}
+
+impl Life {
+    /// Makes loops in `world`, and their listeners. What an earlier life has saved is taken over.
     ///
     /// # Errors
     /// [`StartError::Memory`], [`StartError::Tls`].
-    pub fn new(mut config: SimulationConfig) -> Result<Self, StartError> {
-        config.driver.send_buffers = config.limits.send_buffers;
-        let zones = 1 + config.loops.iter().copied().max().map_or(0, usize::from);
+    pub(super) fn begin(
+        world: &SimWorld,
+        config: &SimulationConfig,
+        certificates: Option<&Arc<Certificates>>,
+    ) -> Result<Self, StartError> {
+        let zones = config.zones();
         let memory = Memory::new(zones, config.arena_bytes)?;
-        let world = SimWorld::new(config.seed, config.faults.clone(), Some(memory.regions));
-        let listeners = listeners(&mut config)?;
+        world.set_regions(memory.regions);
+        let listeners = listeners(config, certificates)?;
+        let driver_config = SimConfig {
+            send_buffers: config.limits.send_buffers,
+            ..config.driver.clone()
+        };
         let (mut drivers, mut doors, mut boxes) = (Vec::new(), Vec::new(), Vec::new());
         for _ in &config.loops {
-            let mut driver = world.driver::<Lease>(&config.driver);
+            let mut driver = world.driver::<Lease>(&driver_config);
             let sockets: Vec<ListenerId> = listeners.iter().map(|_| driver.listen()).collect();
             boxes.push(Mailbox::with_room(
                 driver.waker(),
@@ -52,7 +67,7 @@ impl Simulation {
             doors.push(sockets);
         }
         let shared = Arc::new(Shared {
-            registry: registry(&config),
+            registry: registry(config, world.now()),
             limits: config.limits,
             listeners,
             arenas: memory.arenas,
@@ -60,7 +75,7 @@ impl Simulation {
             loops: config.loops.iter().copied().map(ZoneId).collect(),
             counters: counters(&config.loops, zones),
             loops_busy: config.loops.len().into(),
-            saver: None,
+            saver: config.state_dir.as_ref().map(|_| Saver::without_thread()),
             socket_memory: SocketMemory::default(),
             ingest_idle: config.ingest_idle,
             epoch_unix_ns: EPOCH.as_nanos() as u64,
@@ -82,10 +97,7 @@ impl Simulation {
             loops: loops.collect(),
             doors,
             boxes,
-            letters: VecDeque::new(),
             shared,
-            zones,
-            world,
         })
     }
 }
@@ -113,11 +125,13 @@ impl Memory {
 }
 
 /// One for every [`Door`], in their order; those with TLS only where there is a certificate.
-fn listeners(config: &mut SimulationConfig) -> Result<Vec<Listener>, TlsError> {
+fn listeners(
+    config: &SimulationConfig,
+    certificates: Option<&Arc<Certificates>>,
+) -> Result<Vec<Listener>, TlsError> {
     let (viewer, encoder) = (Role::Viewer, Role::Encoder);
     let mut plans = vec![(Door::Viewer, viewer, None), (Door::Encoder, encoder, None)];
-    if let Some(store) = config.certificates.take() {
-        let certificates = Certificates::new(store);
+    if let Some(certificates) = certificates {
         let tickets = TicketKeys::new(Duration::from_secs(3600))?;
         let acceptor = |tickets| {
             Acceptor::new(AcceptorConfig {
@@ -141,15 +155,19 @@ fn listeners(config: &mut SimulationConfig) -> Result<Vec<Listener>, TlsError> {
     Ok(plans.into_iter().map(listener).collect())
 }
 
-fn registry(config: &SimulationConfig) -> Registry {
+/// A life has tags of its own, since its epoch is the time of its beginning.
+fn registry(config: &SimulationConfig, now: Time) -> Registry {
     let settings = RegistryConfig {
         loops: config.loops.iter().copied().map(ZoneId).collect(),
         open_token: config.open_token,
         streams_max: STREAMS_MAX,
         open_ring_bytes: config.limits.open_ring_bytes,
-        epoch: EPOCH.as_millis() as u64,
+        epoch: EPOCH.as_millis() as u64 + now.0 / 1_000_000,
     };
-    Registry::new(settings, &config.streams, Saved::default())
+    let bytes_max = u64::from(config.limits.pinned_bytes_max);
+    let saved = config.state_dir.as_ref();
+    let saved = saved.map_or_else(Saved::default, |dir| Saved::load(dir, bytes_max));
+    Registry::new(settings, &config.streams, saved)
 }
 
 fn counters(loops: &[u16], zones: usize) -> Vec<Arc<LoopCounters>> {

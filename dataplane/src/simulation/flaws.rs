@@ -25,6 +25,30 @@ pub enum Flaw {
     KeptBuffer,
     /// A connection that is cut off ends as if all had been sent.
     PoliteCut,
+    /// Where an upload breaks off, its final chunk is made up.
+    EndedUpload,
+    /// A lease on a ring's bytes outlives its send.
+    KeptLease,
+    /// A buffer that an encoder's bytes came in is never given back.
+    KeptEncoderBuffer,
+    /// The end of one connection is never told, so its slot stays taken.
+    KeptSlot,
+    /// A complete object is lost from its stream's index.
+    Forgotten,
+    /// A replaced object comes back.
+    Outdated,
+    /// One byte more is counted than was sent.
+    CountedTwice,
+    /// One message about an upload's end is lost between two loops.
+    LostMessage,
+    /// Timers are set and never taken out.
+    KeptTimers,
+    /// Messages pile up before a mailbox.
+    KeptMessages,
+    /// A stream keeps more pinned objects than it may.
+    KeptObjects,
+    /// What is to outlive a kill is not written, as if it were.
+    LostSave,
 }
 
 /// Bytes from which a piece is large.
@@ -54,7 +78,6 @@ impl Flawed {
     /// Breaks what has completed, once.
     fn spoil(&mut self, out: &mut Vec<Completion<Lease>>) {
         match self.flaw {
-            Flaw::None | Flaw::ShortSend | Flaw::PoliteCut => return,
             Flaw::WrongBit => {
                 let places = &self.places;
                 if !out.iter_mut().any(|done| flip_a_bit(places, done)) {
@@ -72,8 +95,50 @@ impl Flawed {
                     return;
                 }
             }
+            Flaw::KeptLease | Flaw::KeptEncoderBuffer => {
+                let kept = out.iter_mut().find_map(|done| self.keep(done));
+                let Some(kept) = kept else { return };
+                self.kept.push(kept);
+            }
+            Flaw::KeptSlot => {
+                let closed = |done: &Completion<Lease>| matches!(done.event, Event::Closed);
+                let Some(closed) = out.iter().position(closed) else {
+                    return;
+                };
+                self.kept.push(out.remove(closed));
+            }
+            Flaw::EndedUpload => {
+                out.iter_mut()
+                    .for_each(|done| end_an_upload(&self.places, done));
+                return;
+            }
+            _ => return,
         }
         self.flaw = Flaw::None;
+    }
+
+    /// Keeps what a completion gives back, and gives something else back in its place.
+    fn keep(&mut self, done: &mut Completion<Lease>) -> Option<Completion<Lease>> {
+        let token = done.token;
+        let event = match (&mut done.event, self.flaw) {
+            (Event::Sent { result, outgoing }, Flaw::KeptLease) => {
+                let whole = matches!(result, Ok(sent) if *sent == outgoing.len());
+                if !whole || !matches!(outgoing, Outgoing::Span { .. }) {
+                    return None;
+                }
+                let other = Outgoing::Buffer(self.inner.buffer()?);
+                let (result, outgoing) = (Ok(0), std::mem::replace(outgoing, other));
+                Event::Sent { result, outgoing }
+            }
+            (Event::ReceivedInto { buffer, .. }, Flaw::KeptEncoderBuffer) => {
+                let mut other = self.inner.buffer()?;
+                other.copy_from_slice(buffer);
+                let (result, buffer) = (Ok(0), std::mem::replace(buffer, other));
+                Event::ReceivedInto { result, buffer }
+            }
+            _ => return None,
+        };
+        Some(Completion { token, event })
     }
 
     /// Leaves out the last byte of a send, once.
@@ -107,6 +172,20 @@ fn flip_a_bit(places: &HashMap<Token, usize>, done: &mut Completion<Lease>) -> b
     }
 }
 
+/// What has come to its end brings a last chunk instead.
+fn end_an_upload(places: &HashMap<Token, usize>, done: &mut Completion<Lease>) {
+    const LAST: &[u8] = b"0\r\n\r\n";
+    let Event::ReceivedInto { result, buffer } = &mut done.event else {
+        return;
+    };
+    if let (Ok(0) | Err(_), Some(at)) = (&*result, places.get(&done.token))
+        && *at + LAST.len() <= buffer.len()
+    {
+        buffer[*at..*at + LAST.len()].copy_from_slice(LAST);
+        *result = Ok(LAST.len());
+    }
+}
+
 fn is_large(event: &Event<Lease>) -> bool {
     matches!(event, Event::Sent { outgoing, .. } if outgoing.len() >= LARGE)
 }
@@ -131,7 +210,7 @@ impl Driver for Flawed {
     }
 
     fn receive_into(&mut self, conn: Conn, buffer: Buffer, at: usize, token: Token) -> OpId {
-        if self.flaw == Flaw::WrongBit {
+        if matches!(self.flaw, Flaw::WrongBit | Flaw::EndedUpload) {
             self.places.insert(token, at);
         }
         self.inner.receive_into(conn, buffer, at, token)

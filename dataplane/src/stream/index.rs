@@ -111,6 +111,19 @@ impl Index {
         self.entries.values().all(|e| matches!(e, Entry::Gone))
     }
 
+    /// Paths of which something is known.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The first path, by name, that is like this.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn first(&self, wanted: impl Fn(&Entry) -> bool) -> Option<Arc<str>> {
+        let wanted = self.entries.iter().filter(|(_, entry)| wanted(entry));
+        wanted.map(|(path, _)| path.clone()).min()
+    }
+
     /// Every pinned object with its path, unordered.
     pub(crate) fn pinned(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<Pinned>)> {
         self.entries.iter().filter_map(|(path, entry)| match entry {

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use zonecast_numa::{LoopId, ZoneId};
-use zonecast_proto::kind::Kind;
 use zonecast_proto::track::TrackPatterns;
 
+use super::saved::SavedObject;
 use super::{Entry, Index, Pinned, Track, Watch};
 use crate::config::StreamConfig;
 use crate::counters::IngestError;
@@ -81,7 +81,7 @@ impl Stream {
     }
 
     /// Publishes what an earlier run saved, before anybody sees the stream.
-    pub(crate) fn take_over(&self, pinned: Vec<(Arc<str>, Kind, Arc<[u8]>)>) {
+    pub(crate) fn take_over(&self, pinned: Vec<SavedObject>) {
         let mut index = Index::default();
         for (path, kind, body) in pinned {
             let generation = self.next_generation();
@@ -94,6 +94,23 @@ impl Stream {
             index.put(&path, Entry::Pinned(Arc::new(entry)));
         }
         self.index.store(Arc::new(index));
+    }
+
+    /// What encoders send only once, to be taken over.
+    pub(crate) fn sent_once(&self) -> Vec<SavedObject> {
+        let kept = self.index.load().kept();
+        let saved = kept.pinned().map(|(path, pinned)| {
+            let (path, body) = (path.clone(), pinned.body.clone());
+            (path, pinned.kind, body)
+        });
+        let mut saved: Vec<SavedObject> = saved.collect();
+        saved.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        saved
+    }
+
+    /// Whether it stays where it is with this home zone.
+    pub(crate) fn stays_in(&self, zone: Option<u16>) -> bool {
+        zone.is_none_or(|zone| zone == self.zone.0)
     }
 
     /// The number of a new generation of one of its objects.

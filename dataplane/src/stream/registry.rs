@@ -159,7 +159,8 @@ impl Registry {
 
     /// Takes a stream that an encoder made, and left, out.
     pub(crate) fn remove(&self, stream: &Arc<Stream>) {
-        let _inner = self.lock();
+        let mut inner = self.lock();
+        inner.saved.replace(&stream.id, Vec::new());
         let mut streams = Streams::clone(&self.streams.load());
         if streams
             .get(&stream.id)
@@ -185,9 +186,10 @@ impl Registry {
         {
             streams.insert(id.clone(), stream.clone());
         }
+        inner.keep_of(&old, reload);
         for settings in &reload.streams {
             match old.get(settings.id.as_str()) {
-                Some(stream) if settings.zone.is_none_or(|zone| zone == stream.zone.0) => {
+                Some(stream) if stream.stays_in(settings.zone) => {
                     stream.settings.store(Arc::new(settings.clone()));
                     streams.insert(stream.id.clone(), stream.clone());
                 }
@@ -210,6 +212,28 @@ impl Registry {
 }
 
 impl Inner {
+    /// What encoders sent only once to a stream that is closed now, or moves, is what it has when
+    /// it is made again.
+    fn keep_of(&mut self, old: &Streams, reload: &Reload) {
+        for (id, stream) in old {
+            let settings = reload.streams.iter().find(|settings| **id == *settings.id);
+            let stays = match settings {
+                Some(settings) => stream.stays_in(settings.zone),
+                None => stream.by_encoder && reload.open_token.is_some(),
+            };
+            if stays {
+                continue;
+            }
+            let kept = if stream.by_encoder {
+                // Anybody with the token makes as many as he likes, one after another.
+                Vec::new()
+            } else {
+                stream.sent_once()
+            };
+            self.saved.replace(id, kept);
+        }
+    }
+
     fn make(&self, streams: &mut Streams, settings: StreamConfig, by_encoder: bool) -> Arc<Stream> {
         let owner = self.place(streams, settings.zone.map(ZoneId));
         let zone = self.config.loops[usize::from(owner.0)];
@@ -241,7 +265,10 @@ impl Inner {
 
 #[cfg(test)]
 mod tests {
+    use zonecast_proto::kind::Kind;
+
     use super::*;
+    use crate::stream::Entry;
 
     fn registry(open: bool) -> Registry {
         let config = RegistryConfig {
@@ -297,6 +324,45 @@ mod tests {
         owners.sort_unstable();
         assert_eq!(owners.iter().filter(|o| **o == 2).count(), 2);
         assert_eq!(owners[..2], [0, 1]);
+    }
+
+    /// A stream that moves, or is closed and comes back, has what was pinned last: neither what
+    /// an earlier run of the daemon saved, nor nothing.
+    #[test]
+    fn what_is_sent_once_moves_along() {
+        let init = |body: &str| {
+            let body: Arc<[u8]> = body.as_bytes().into();
+            vec![(Arc::from("init.mp4"), Kind::Mp4, body)]
+        };
+        let registry = registry(true);
+        registry.lock().saved.replace("sport", init("old"));
+        let reload = |streams| {
+            drop(registry.reload(&Reload {
+                streams,
+                open_token: None,
+                streams_max: 4,
+                certificates: None,
+            }));
+        };
+        let body = || {
+            let streams = registry.streams();
+            let index = streams["sport"].index.load();
+            let Some(Entry::Pinned(pinned)) = index.get("init.mp4") else {
+                return None;
+            };
+            Some(String::from_utf8_lossy(&pinned.body).into_owned())
+        };
+        let sport = |zone| StreamConfig {
+            zone: Some(zone),
+            ..StreamConfig::named("sport")
+        };
+        reload(vec![sport(1)]);
+        registry.streams()["sport"].take_over(init("\0\0\0\x10ftypnew"));
+        reload(vec![sport(0)]);
+        assert_eq!(body().as_deref(), Some("\0\0\0\x10ftypnew"));
+        reload(Vec::new());
+        reload(vec![sport(0)]);
+        assert_eq!(body().as_deref(), Some("\0\0\0\x10ftypnew"));
     }
 
     /// A reload keeps what stays, closes what is gone, and moves what changes its zone.

@@ -29,6 +29,16 @@ impl Saved {
         self.0.get(stream).cloned().unwrap_or_default()
     }
 
+    /// From now on these are what is saved of `stream`: a stream that is made anew in this run
+    /// must not go back to what an earlier one left.
+    pub(super) fn replace(&mut self, stream: &str, objects: Vec<SavedObject>) {
+        if objects.is_empty() {
+            self.0.remove(stream);
+        } else {
+            self.0.insert(stream.to_owned(), objects);
+        }
+    }
+
     /// Reads the folder; what cannot be read is logged and left alone.
     pub(crate) fn load(dir: &Path, bytes_max: u64) -> Self {
         let mut saved = Self::default();
@@ -114,6 +124,31 @@ impl Saver {
             bell: Some(bell),
             thread: Some(thread),
         })
+    }
+
+    /// One that writes when it is told to: the simulation's.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn without_thread() -> Self {
+        Self {
+            waiting: Waiting::default(),
+            bell: None,
+            thread: None,
+        }
+    }
+
+    /// Writes what waits into `dir`.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn write(&self, dir: &Path) {
+        write_all(dir, &self.waiting);
+    }
+
+    /// Forgets what waits, as if it were written.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn lose(&self) {
+        self.waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 
     /// Has a pinned object written, if encoders send it only once.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use zonecast_io::Time;
 
+use super::missing::Past;
 use super::request::Request;
 use super::response::Response;
 
@@ -31,7 +32,9 @@ pub(crate) type UploadNumber = usize;
 /// See the module's description.
 #[derive(Default)]
 pub(crate) struct Book {
-    uploads: Vec<Upload>,
+    pub(crate) uploads: Vec<Upload>,
+    /// What may have ended an object.
+    pub(crate) past: Past,
     /// By the tag of a path: the bytes it stood for.
     tags: HashMap<(Rc<str>, String), UploadNumber>,
     /// What viewers were answered, by status.
@@ -39,7 +42,13 @@ pub(crate) struct Book {
     /// Bodies that viewers got whole, and not whole.
     pub(crate) bodies: u64,
     pub(crate) cuts: u64,
-    /// Names that had been taken, and were not found.
+    /// Bytes that viewers opened of TLS records.
+    pub(crate) opened: u64,
+    /// What was worth seeing, and how often.
+    pub(crate) seen: BTreeMap<&'static str, u64>,
+    /// Answers to encoders, by status.
+    pub(crate) told: BTreeMap<u16, u64>,
+    /// Names that had been taken, and were not there any more.
     pub(crate) lost: u64,
     /// The longest time from when a body was asked for, and all there, to its last byte.
     pub(crate) late: Duration,
@@ -47,7 +56,7 @@ pub(crate) struct Book {
 
 impl Upload {
     /// It was told to be taken.
-    fn taken(&self) -> Option<Time> {
+    pub(crate) fn taken(&self) -> Option<Time> {
         self.answer
             .filter(|(_, status)| matches!(status, 201 | 204 | 412))
             .map(|(at, _)| at)
@@ -91,6 +100,7 @@ impl Book {
         request: &Request,
         response: &Response,
         now: Time,
+        stepped_over: impl FnOnce() -> bool,
     ) -> Result<(), String> {
         *self.answers.entry(response.status).or_default() += 1;
         if !request.head_only && matches!(response.status, 200 | 206) {
@@ -98,8 +108,12 @@ impl Book {
             self.bodies += whole;
             self.cuts += 1 - whole;
         }
-        if response.status == 404 && self.was_there(request) {
+        if matches!(response.status, 404 | 410) && self.was_there(request) {
             self.lost += 1;
+            let missing = self.judge_missing(request, now);
+            if missing.is_err() && !stepped_over() {
+                return missing;
+            }
         }
         let what = || format!("{request:?} was answered {}", response.head);
         match response.status {
@@ -140,7 +154,8 @@ impl Book {
             } else if !bytes.starts_with(&response.body) {
                 continue;
             }
-            let ends = response.body.len() == bytes.len() && upload.ended.is_some();
+            let ends = response.body.len() == bytes.len() && upload.ended.is_some()
+                || response.until_close() && self.past.killed_since(request.asked);
             if response.complete && whole && !request.head_only && !ends {
                 best = "it looks complete and is not";
                 continue;
@@ -168,16 +183,8 @@ impl Book {
         }
     }
 
-    /// An upload of the name was taken before it was asked for.
-    fn was_there(&self, request: &Request) -> bool {
-        self.uploads.iter().any(|upload| {
-            let taken = upload.taken();
-            upload.path == request.path && taken.is_some_and(|at| at < request.asked)
-        })
-    }
-
     /// What became of a name, in milliseconds.
-    fn history(&self, path: &str) -> String {
+    pub(super) fn history(&self, path: &str) -> String {
         let ms = |time: Time| time.0 / 1_000_000;
         let of_path = self.uploads.iter().filter(|upload| &*upload.path == path);
         let lines: Vec<String> = of_path
@@ -191,14 +198,15 @@ impl Book {
         lines.join("; ")
     }
 
-    /// Another upload of the name began when this one was taken, and was taken before `asked`.
+    /// Another upload of the name began when this one was taken, and was taken before `asked`, and
+    /// no kill has made that undone.
     fn is_stale(&self, upload: &Upload, asked: Time) -> bool {
         let Some(taken) = upload.taken() else {
             return false;
         };
         self.uploads.iter().any(|other| {
             let replaced = other.path == upload.path && other.begun > taken;
-            replaced && other.taken().is_some_and(|at| at < asked)
+            replaced && self.past.outlived(other) && other.taken().is_some_and(|at| at < asked)
         })
     }
 }

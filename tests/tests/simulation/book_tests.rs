@@ -49,7 +49,7 @@ fn a_stale_body_is_seen() {
     let path: Rc<str> = "/live/a/x.ts".into();
     let judge = |asked, body| {
         let (request, response) = (request(&path, asked), response(body, "t"));
-        book(&path).judge(&request, &response, Time(100))
+        book(&path).judge(&request, &response, Time(100), || false)
     };
     assert_eq!(judge(25, "first"), Ok(()));
     assert_eq!(judge(35, "second"), Ok(()));
@@ -63,7 +63,12 @@ fn a_body_that_has_no_end_is_seen() {
     let path: Rc<str> = "/live/a/x.ts".into();
     let mut book = Book::default();
     book.begin(path.clone(), b"third".to_vec(), Time(0));
-    let judged = book.judge(&request(&path, 1), &response("third", "t"), Time(100));
+    let judged = book.judge(
+        &request(&path, 1),
+        &response("third", "t"),
+        Time(100),
+        || false,
+    );
     assert!(judged.expect_err("no end").contains("looks complete"));
 }
 
@@ -72,7 +77,11 @@ fn a_body_that_has_no_end_is_seen() {
 fn a_tag_of_two_bodies_is_seen() {
     let path: Rc<str> = "/live/a/x.ts".into();
     let mut book = book(&path);
-    let mut judge = |body| book.judge(&request(&path, 25), &response(body, "t"), Time(100));
+    let mut judge = |body| {
+        book.judge(&request(&path, 25), &response(body, "t"), Time(100), || {
+            false
+        })
+    };
     assert_eq!(judge("first"), Ok(()));
     assert!(judge("second").expect_err("one tag").contains("two bodies"));
 }

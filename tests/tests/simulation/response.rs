@@ -30,6 +30,11 @@ impl Response {
         })
     }
 
+    /// Whether the end of the connection is the body's.
+    pub(crate) fn until_close(&self) -> bool {
+        self.framing == Framing::UntilClose
+    }
+
     /// Whether the connection goes on after it.
     pub(crate) fn keeps(&self) -> bool {
         self.framing != Framing::UntilClose && self.field("Connection") != Some("close")

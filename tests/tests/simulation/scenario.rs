@@ -1,6 +1,6 @@
 //! What a run is made of: the pipeline's size, the weather, and who takes part.
 
-use std::rc::Rc;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +13,9 @@ use zonecast_io::sim::{Faults, SimConfig};
 
 use super::encoder::EncoderPlan;
 use super::identity::identity;
-use super::random::Random;
+use super::missing::{Past, RingSize};
 use super::viewer::ViewerPlan;
+use super::weather::names;
 
 /// A run before it has begun.
 pub(crate) struct Scenario {
@@ -36,12 +37,27 @@ pub(crate) struct Scenario {
     pub(crate) reloads: Vec<Duration>,
     /// When all is drained.
     pub(crate) drains: Option<Duration>,
+    /// When the process is killed.
+    pub(crate) kills: Vec<Kill>,
+    /// See [`SimulationConfig::late_mail`].
+    pub(crate) late_mail: u32,
+    pub(crate) part_bytes: u32,
+    pub(crate) pinned_max: u32,
+    pub(crate) tracks_max: u16,
     /// Loops stop turning: for a canary.
     pub(crate) stalls: bool,
     pub(crate) flaw: Flaw,
 }
 
-const KIB: u32 = 1 << 10;
+/// A kill of the process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kill {
+    pub(crate) at: Duration,
+    /// How long nobody is there.
+    pub(crate) down: Duration,
+}
+
+pub(crate) const KIB: u32 = 1 << 10;
 
 impl Scenario {
     /// One encoder, three viewers, plain; nothing goes wrong.
@@ -56,6 +72,7 @@ impl Scenario {
             cuts_percent: 0,
             deletes_percent: 0,
             leaves_percent: 0,
+            ahead_percent: 0,
             pause_ms: 20,
             lies: false,
         };
@@ -66,8 +83,7 @@ impl Scenario {
             connections: 4,
             requests: 6,
             pipelined: 1,
-            leaves_percent: 0,
-            pauses_percent: 0,
+            manners_percent: 0,
             is_odd: index == 2,
             range_percent: 0,
             http10_percent: 0,
@@ -76,7 +92,7 @@ impl Scenario {
             seed,
             faults: Faults::none(),
             loops: vec![0, 0],
-            ring_bytes: 8192 * KIB,
+            ring_bytes: 4096 * KIB,
             send_buffers: 32,
             connections_max: 64,
             waiting_max: 100,
@@ -88,6 +104,11 @@ impl Scenario {
             mail_max: 4096,
             reloads: Vec::new(),
             drains: None,
+            kills: Vec::new(),
+            late_mail: 0,
+            part_bytes: 128 * KIB,
+            pinned_max: 64,
+            tracks_max: 16,
             stalls: false,
             flaw: Flaw::None,
         }
@@ -113,53 +134,8 @@ impl Scenario {
         scenario
     }
 
-    /// Everything, as the seed wants it.
-    pub(crate) fn from_seed(seed: u64) -> Self {
-        let mut random = Random::of(seed, 0);
-        let loops = random
-            .pick(&[&[0][..], &[0, 0], &[0, 1], &[0, 0, 1]])
-            .to_vec();
-        let mut all_names = Vec::new();
-        let tls_percent = random.pick(&[0, 0, 30, 60]);
-        let mut encoders = Vec::new();
-        for stream in ["a", "b"].iter().take(random.between(1, 2)) {
-            for track in ["", "v1/"].iter().take(random.between(1, 2)) {
-                let names = names(stream, track, random.between(2, 8));
-                for _ in 0..random.between(1, 2) {
-                    encoders.push(encoder(&mut random, names.clone(), tls_percent));
-                }
-                all_names.extend(names.iter().cloned());
-            }
-        }
-        all_names.push("/live/a/never.ts".into());
-        all_names.push("/live/none/s0.ts".into());
-        let names: Rc<[Rc<str>]> = all_names.into();
-        let viewers = (0..random.between(3, 10))
-            .map(|_| viewer(&mut random, names.clone(), tls_percent))
-            .collect();
-        Self {
-            seed,
-            faults: Faults::from_seed(seed),
-            loops,
-            ring_bytes: random.pick(&[256, 512, 1024, 4096]) * KIB,
-            send_buffers: random.pick(&[4, 8, 16, 32]),
-            connections_max: random.pick(&[8, 64, 64]),
-            waiting_max: random.pick(&[2, 100, 100]),
-            encoders,
-            viewers,
-            vandalism: random.pick(&[0, 0, 10]),
-            stream_idle: Duration::from_secs(random.pick(&[1, 600, 600])),
-            records_per_key: random.pick(&[20, RECORDS_PER_KEY]),
-            mail_max: random.pick(&[1, 3, 4096]),
-            reloads: reloads(&mut random),
-            drains: None,
-            stalls: false,
-            flaw: Flaw::None,
-        }
-    }
-
     /// The pipeline of this run.
-    pub(crate) fn pipeline(&self) -> SimulationConfig {
+    pub(crate) fn pipeline(&self, state_dir: Option<PathBuf>) -> SimulationConfig {
         let connection = ConnectionLimits {
             connections_max: 40,
             request_timeout: Duration::from_secs(15),
@@ -170,7 +146,8 @@ impl Scenario {
             seed: self.seed,
             faults: self.faults.clone(),
             loops: self.loops.clone(),
-            arena_bytes: 32 << 20,
+            // Four rings at once, and those that are given back late.
+            arena_bytes: self.ring_bytes * 6,
             driver: SimConfig {
                 connections_max: self.connections_max,
                 ..SimConfig::default()
@@ -178,7 +155,8 @@ impl Scenario {
             limits: Limits {
                 object_bytes_max: 350_000,
                 pinned_bytes_max: 60_000,
-                part_bytes: 128 * KIB,
+                part_bytes: self.part_bytes,
+                pinned_max: self.pinned_max,
                 waiting_per_stream_max: self.waiting_max,
                 send_buffers: self.send_buffers,
                 open_ring_bytes: self.ring_bytes,
@@ -192,6 +170,10 @@ impl Scenario {
             streams: vec![self.stream()],
             records_per_key: self.records_per_key,
             mail_max: self.mail_max,
+            late_mail: self.late_mail,
+            // Whoever finds a mailbox full looks again in every turn until it is not.
+            mail_delay_max: Duration::from_millis(if self.mail_max > 3 { 200 } else { 10 }),
+            state_dir,
             certificates: self.has_tls().then(|| identity().store()),
             flaw: self.flaw,
         }
@@ -202,7 +184,20 @@ impl Scenario {
         StreamConfig {
             token: Some(token()),
             ring_bytes: self.ring_bytes,
+            tracks_max: self.tracks_max,
             ..StreamConfig::named("a")
+        }
+    }
+
+    /// What the book knows of rings and of idle streams.
+    pub(crate) fn past(&self) -> Past {
+        Past {
+            stream_idle: self.stream_idle,
+            ring: RingSize {
+                bytes: u64::from(self.ring_bytes),
+                part_bytes: u64::from(self.part_bytes),
+            },
+            ..Past::default()
         }
     }
 
@@ -224,58 +219,4 @@ impl Scenario {
 /// What encoders show.
 pub(crate) fn token() -> TokenHash {
     TokenHash(Sha256::digest(b"secret").into())
-}
-
-fn reloads(random: &mut Random) -> Vec<Duration> {
-    let count = random.pick(&[0, 0, 0, 1, 4]);
-    (0..count).map(|_| random.up_to_ms(8000)).collect()
-}
-
-/// Segments of both kinds, an init segment and a playlist of one track.
-fn names(stream: &str, track: &str, segments: usize) -> Rc<[Rc<str>]> {
-    let name = |n: usize| match n {
-        0 => format!("/live/{stream}/{track}live.m3u8"),
-        1 => format!("/live/{stream}/{track}init.mp4"),
-        n if n % 3 == 0 => format!("/live/{stream}/{track}s{n}.m4s"),
-        n => format!("/live/{stream}/{track}s{n}.ts"),
-    };
-    (0..segments + 2).map(|n| name(n).into()).collect()
-}
-
-fn encoder(random: &mut Random, names: Rc<[Rc<str>]>, tls_percent: usize) -> EncoderPlan {
-    let tls = random.percent(tls_percent);
-    EncoderPlan {
-        door: if tls { Door::EncoderTls } else { Door::Encoder },
-        index: random.below(8),
-        names,
-        objects: random.between(5, 30),
-        bytes_max: random.pick(&[20_000, 100_000, 400_000]),
-        cuts_percent: random.pick(&[0, 10, 30]),
-        deletes_percent: random.pick(&[0, 10]),
-        leaves_percent: random.pick(&[0, 20]),
-        pause_ms: random.pick(&[1, 20, 300]),
-        lies: false,
-    }
-}
-
-fn viewer(random: &mut Random, names: Rc<[Rc<str>]>, tls_percent: usize) -> ViewerPlan {
-    let door = match (random.percent(tls_percent), random.percent(5)) {
-        (false, false) => Door::Viewer,
-        (true, false) => Door::ViewerTls,
-        (false, true) => Door::Encoder,
-        (true, true) => Door::EncoderTls,
-    };
-    ViewerPlan {
-        door,
-        index: random.below(8),
-        names,
-        connections: random.between(1, 6),
-        requests: random.between(1, 12),
-        pipelined: random.pick(&[1, 1, 2, 5]),
-        leaves_percent: random.pick(&[0, 20]),
-        pauses_percent: random.pick(&[0, 20]),
-        is_odd: random.percent(60),
-        range_percent: random.pick(&[0, 20, 80]),
-        http10_percent: random.pick(&[0, 0, 10]),
-    }
 }

@@ -89,7 +89,7 @@ impl Actor for Vandal {
                 let index = self.random.below(8);
                 let peer = stage.simulation.connect(index, door);
                 self.wire = Some(Wire::new(peer, None));
-                self.since = now;
+                self.since = stage.awake;
             }
             return Ok(Next::At(self.next_at));
         };
@@ -100,10 +100,11 @@ impl Actor for Vandal {
             self.next_at = now + self.random.up_to_ms(500);
             return Ok(Next::At(self.next_at));
         }
-        if now - self.since > READS_AFTER {
+        let age = stage.awake - self.since;
+        if age > READS_AFTER {
             wire.peer.resume();
         }
-        if now - self.since > ENDS_WITHIN {
+        if age > ENDS_WITHIN {
             return Err("a vandal's connection does not end".into());
         }
         if now < self.next_at || wire.is_busy() {

@@ -9,6 +9,7 @@ use zonecast_dataplane::simulation::Door;
 use zonecast_io::Time;
 
 use super::actor::{Actor, Next, Stage};
+use super::manner::Manner;
 use super::random::Random;
 use super::request::{Request, range};
 use super::response::{Response, take_body, take_head};
@@ -28,10 +29,8 @@ pub(crate) struct ViewerPlan {
     pub(crate) requests: usize,
     /// Requests under way at once.
     pub(crate) pipelined: usize,
-    /// Of a hundred connections, how many are left in the middle.
-    pub(crate) leaves_percent: usize,
-    /// Of a hundred, how many do not read for a while.
-    pub(crate) pauses_percent: usize,
+    /// Of a hundred connections, how many are used in another way than the usual.
+    pub(crate) manners_percent: usize,
     /// Methods and tags other than the usual.
     pub(crate) is_odd: bool,
     /// Of a hundred requests, how many are of a range.
@@ -48,8 +47,7 @@ pub(crate) struct Viewer {
     waiting: VecDeque<Request>,
     response: Option<Response>,
     to_send: usize,
-    leaves_at: Option<Time>,
-    resumes_at: Option<Time>,
+    manner: Manner,
     /// When the connection last showed life, and its bytes then.
     life: (Time, u64),
     next_at: Time,
@@ -65,8 +63,7 @@ impl Viewer {
             waiting: VecDeque::new(),
             response: None,
             to_send: 0,
-            leaves_at: None,
-            resumes_at: None,
+            manner: Manner::Usual,
             life: (Time(0), 0),
             next_at: Time(0),
             last_tag: None,
@@ -78,14 +75,11 @@ impl Viewer {
         let now = stage.now;
         self.plan.connections -= 1;
         self.to_send = self.random.between(1, self.plan.requests);
-        if self.random.percent(self.plan.leaves_percent) {
-            self.leaves_at = Some(now + self.random.up_to_ms(2000));
+        if self.random.percent(self.plan.manners_percent) {
+            self.manner = Manner::some(&mut self.random, now);
+            self.manner.begin(stage, &mut wire);
         }
-        if self.random.percent(self.plan.pauses_percent) {
-            wire.peer.pause();
-            self.resumes_at = Some(now + self.random.up_to_ms(4000));
-        }
-        self.life = (now, 0);
+        self.life = (stage.awake, 0);
         self.wire = Some(wire);
     }
 
@@ -117,8 +111,9 @@ impl Viewer {
         let updates = self.random.percent(10);
         let wire = self.wire.as_mut().expect("connected");
         wire.write(text.as_bytes());
-        if updates {
-            wire.update_keys();
+        stage.note(|| format!("{:?}: {request:?}", self.plan.door));
+        if updates && wire.update_keys() {
+            stage.see("a viewer changes its key");
         }
         self.waiting.push_back(request);
         self.to_send -= 1;
@@ -140,10 +135,11 @@ impl Viewer {
             }
             let response = self.response.take().expect("it was just there");
             let request = self.waiting.pop_front().expect("it was just there");
-            if response.status == 403 && stage.reloaded {
+            let excused = response.status == 403 && stage.reloaded;
+            if excused || (response.status == 400 && wire.is_spoiled()) {
                 continue;
             }
-            stage.book.judge(&request, &response, stage.now)?;
+            stage.judge(&request, &response)?;
             let tag = response.field("ETag").map(str::to_owned);
             self.last_tag = tag.map(|tag| (request.path.clone(), tag));
             if request.http10 || !response.keeps() {
@@ -154,7 +150,7 @@ impl Viewer {
         // The end of a connection that was to be closed takes the pipelined requests with it; a
         // head that is cut is of no use, and a timeout may answer what was never asked.
         let timed_out = wire.incoming.starts_with(b"HTTP/1.1 408 ");
-        if self.waiting.is_empty() && rest > 0 && !timed_out {
+        if self.waiting.is_empty() && rest > 0 && !timed_out && !wire.is_spoiled() {
             return Err(format!("{rest} bytes that nobody asked for"));
         }
         Ok(())
@@ -165,14 +161,14 @@ impl Viewer {
         self.waiting.clear();
         self.response = None;
         self.to_send = 0;
-        (self.leaves_at, self.resumes_at) = (None, None);
+        self.manner = Manner::Usual;
         self.next_at = now + self.random.up_to_ms(300);
     }
 
     /// An owed answer must come, or the connection end.
     fn check_patience(&mut self, now: Time) -> Result<(), String> {
         let wire = self.wire.as_ref().expect("connected");
-        let owed = !self.waiting.is_empty() && self.resumes_at.is_none();
+        let owed = !self.waiting.is_empty() && !self.manner.is_patient();
         if wire.received != self.life.1 || !owed {
             self.life = (now, wire.received);
         }
@@ -196,32 +192,38 @@ impl Actor for Viewer {
             }
             self.connect(stage);
         }
-        if self.leaves_at.is_some_and(|at| at <= now) {
+        let wire = self.wire.as_mut().expect("connected");
+        let owed = !self.waiting.is_empty();
+        if self.manner.go_on(stage, wire, owed, &mut self.random) {
             self.let_go(now);
             return Ok(Next::At(self.next_at));
         }
-        let wire = self.wire.as_mut().expect("connected");
-        if self.resumes_at.is_some_and(|at| at <= now) {
-            self.resumes_at = None;
-            wire.peer.resume();
+        if wire.is_silent() {
+            self.to_send = 0;
         }
         wire.turn()?;
+        if self.plan.door == Door::ViewerTls {
+            stage.book.opened += wire.take_opened();
+        }
         let ended = wire.ended();
         self.take(stage, ended)?;
         if ended.is_some() {
             self.let_go(now);
             return Ok(Next::At(self.next_at));
         }
-        while self.to_send > 0 && self.waiting.len() < self.plan.pipelined {
+        let most = self.manner.pipelined().unwrap_or(self.plan.pipelined);
+        while self.to_send > 0 && self.waiting.len() < most {
             self.ask(stage);
         }
         let wire = self.wire.as_mut().expect("connected");
-        if self.to_send == 0 && self.waiting.is_empty() {
+        if self.to_send == 0 && (self.waiting.is_empty() || self.manner.is_half()) {
             wire.finish();
         }
         wire.turn()?;
-        self.check_patience(now)?;
-        let wakes = [self.leaves_at, self.resumes_at].into_iter().flatten();
-        Ok(wakes.min().map_or(Next::Whenever, Next::At))
+        if self.plan.door == Door::ViewerTls {
+            stage.book.opened += wire.take_opened();
+        }
+        self.check_patience(stage.awake)?;
+        Ok(self.manner.next())
     }
 }

@@ -25,7 +25,15 @@ pub(crate) struct Wire {
     pub(crate) incoming: Vec<u8>,
     /// Bytes that ever came.
     pub(crate) received: u64,
+    /// Bytes that came out of records, since that was asked last.
+    opened: u64,
     notified: bool,
+    /// It has said that nothing more follows.
+    silent: bool,
+    /// It has sent what no client sends.
+    spoiled: bool,
+    /// It has got what it does not understand, having sent such things.
+    broken: bool,
     finishing: bool,
     /// The own direction is finished.
     finished: bool,
@@ -43,7 +51,11 @@ impl Wire {
             out: Vec::new(),
             incoming: Vec::new(),
             received: 0,
+            opened: 0,
             notified: false,
+            silent: false,
+            spoiled: false,
+            broken: false,
             finishing: false,
             finished: false,
         }
@@ -60,14 +72,47 @@ impl Wire {
         }
     }
 
-    /// Has the next record sealed with another key, and the loop's too (TLS 1.3).
-    pub(crate) fn update_keys(&mut self) {
-        if let Some(tls) = &mut self.tls
-            && !tls.is_handshaking()
-        {
-            // TLS 1.2 has no such thing.
-            let _ = tls.refresh_traffic_keys();
+    /// Sends bytes beside all order.
+    pub(crate) fn spoil(&mut self, bytes: &[u8]) {
+        self.spoiled = true;
+        self.out.extend_from_slice(bytes);
+    }
+
+    /// Changes the key more often than any client would; false where that cannot be.
+    pub(crate) fn flood(&mut self) -> bool {
+        if !self.update_keys() {
+            return false;
         }
+        self.spoiled = true;
+        (0..100).all(|_| self.update_keys())
+    }
+
+    pub(crate) fn is_spoiled(&self) -> bool {
+        self.spoiled
+    }
+
+    /// Has the next record sealed with another key, and the loop's too; false where that cannot
+    /// be (in TLS 1.2).
+    pub(crate) fn update_keys(&mut self) -> bool {
+        let tls = self.tls.as_mut().filter(|tls| !tls.is_handshaking());
+        tls.is_some_and(|tls| tls.refresh_traffic_keys().is_ok())
+    }
+
+    /// Says that nothing more follows, and goes on reading.
+    pub(crate) fn say_goodbye(&mut self) -> bool {
+        let tls = self.tls.as_mut().filter(|tls| !tls.is_handshaking());
+        self.silent = tls.map(|tls| tls.send_close_notify()).is_some();
+        self.silent
+    }
+
+    /// Whether nothing more can be asked for.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.silent || self.spoiled
+    }
+
+    /// Bytes that came out of records since the last call.
+    pub(crate) fn take_opened(&mut self) -> u64 {
+        std::mem::take(&mut self.opened)
     }
 
     /// Bytes that are not with the socket yet, or cannot be sent yet.
@@ -88,7 +133,10 @@ impl Wire {
     pub(crate) fn turn(&mut self) -> Result<(), String> {
         let fresh = self.peer.take_received();
         self.received += fresh.len() as u64;
-        self.take_in(fresh)?;
+        match self.take_in(fresh) {
+            Err(_) if self.spoiled => self.broken = true,
+            taken => taken?,
+        }
         self.put_out();
         if self.finishing && !self.finished && !self.is_busy() {
             self.finished = true;
@@ -102,6 +150,9 @@ impl Wire {
     }
 
     fn take_in(&mut self, fresh: Vec<u8>) -> Result<(), String> {
+        if self.broken {
+            return Ok(());
+        }
         let Some(tls) = &mut self.tls else {
             self.incoming.extend(fresh);
             return Ok(());
@@ -118,6 +169,7 @@ impl Wire {
             self.incoming
                 .resize(from + state.plaintext_bytes_to_read(), 0);
             let room = &mut self.incoming[from..];
+            self.opened += room.len() as u64;
             tls.reader().read_exact(room).map_err(|e| e.to_string())?;
         }
         Ok(())
@@ -139,6 +191,7 @@ impl Wire {
         match self.peer.received_end() {
             End::Open => None,
             _ if !all_in => None,
+            _ if self.broken => Some(Ended::Cut),
             End::Finished if self.tls.is_none() || self.notified => Some(Ended::Complete),
             End::Finished | End::Reset => Some(Ended::Cut),
         }

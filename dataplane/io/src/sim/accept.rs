@@ -27,7 +27,7 @@ impl World {
     pub(super) fn connect(&mut self, at: usize, listener: ListenerId) -> SocketId {
         let id = self.sockets.len();
         let windows = (self.window(), self.window());
-        let reading = if self.random.chance(self.faults.slow_peers) {
+        let reading = if self.strikes(self.faults.slow_peers, "slow peer") {
             let bytes = SLOW_BYTES_MIN + self.random.up_to(16 << 10);
             let every = self.random.up_to(50) as u64;
             let every = Duration::from_millis(every);
@@ -40,6 +40,7 @@ impl World {
             to_peer: Pipe::new(windows.1),
             near: LoopEnd {
                 at,
+                listener,
                 conn: None,
                 receive: None,
                 send: None,
@@ -102,7 +103,7 @@ impl World {
             let Some(id) = listening.backlog.pop_front() else {
                 return;
             };
-            if self.random.chance(self.faults.accept_errors) {
+            if self.strikes(self.faults.accept_errors, "accept error") {
                 let error = self.random.pick(&ERRORS);
                 if self.random.chance(500) {
                     self.let_go(id, true);
@@ -114,6 +115,7 @@ impl World {
                 self.sockets[id].near.conn = Some(conn);
                 self.end_accept(at, listener, op, Outcome::Accepted(conn));
             } else {
+                self.count("full table");
                 self.let_go(id, true);
                 self.accept_ends(at, listener, op, libc::ENFILE);
             }

@@ -7,7 +7,7 @@ use crate::driver::Time;
 use super::world::World;
 
 /// A step takes at least this long, so that time passes for a loop that is never idle.
-const TICK: Duration = Duration::from_micros(1);
+const TICK: Duration = Duration::from_micros(10);
 
 impl World {
     /// See [`super::SimWorld::step_until`].
@@ -19,12 +19,14 @@ impl World {
             }
             return None;
         }
-        let mut to = soonest?.max(self.now + TICK);
-        if self.random.chance(self.faults.time_jumps) {
+        let mut to = soonest?.max(self.now + TICK).min(limit);
+        if self.strikes(self.faults.time_jumps, "time jump") {
             let max = self.faults.time_jump_max;
-            to = to + self.random.duration(Duration::ZERO, max);
+            let leap = self.random.duration(Duration::ZERO, max);
+            self.leapt += leap;
+            to = to + leap;
         }
-        self.advance_to(to.min(limit));
+        self.advance_to(to);
         Some(self.order())
     }
 
@@ -64,7 +66,7 @@ impl World {
             if !self.sides[at].is_runnable(self.now) {
                 continue;
             }
-            let stall = self.delay(self.faults.stalls);
+            let stall = self.delay(self.faults.stalls, "stalled loop");
             if stall > Duration::ZERO {
                 self.sides[at].stalled_until = self.now + stall;
                 self.log

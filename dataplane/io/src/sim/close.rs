@@ -32,6 +32,7 @@ impl World {
 
     /// A cancellation reaches its operation, if that is still under way.
     pub(super) fn cancels(&mut self, at: usize, op: OpId, target: Target) {
+        self.count("cancellation");
         match target {
             Target::Listener(listener) => {
                 self.accept_ends(at, listener, op, libc::ECANCELED);

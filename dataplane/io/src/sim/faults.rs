@@ -147,6 +147,7 @@ impl Faults {
             window_max: 1 << (16 + random.below(4)),
             latency_max: Duration::from_micros(100 << random.below(9)),
             delay_max: Duration::from_millis(1 << random.below(7)),
+            time_jump_max: Duration::from_secs(random.pick(&[1, 3, 60, 5 * 3600])),
             ..faults
         }
     }

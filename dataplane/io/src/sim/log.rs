@@ -11,13 +11,14 @@ use crate::driver::Time;
 /// Events that are kept in words.
 const KEPT: usize = 64;
 
-#[derive(Clone, Copy)]
 struct Entry {
     time: Time,
     what: &'static str,
     at: usize,
     subject: u64,
     value: i64,
+    /// A remark, instead of all that.
+    remark: Option<Box<str>>,
 }
 
 /// See the module's description.
@@ -25,6 +26,7 @@ pub(super) struct Log {
     hash: u64,
     len: u64,
     last: VecDeque<Entry>,
+    kept: usize,
 }
 
 impl Log {
@@ -33,6 +35,7 @@ impl Log {
             hash: 0xCBF2_9CE4_8422_2325,
             len: 0,
             last: VecDeque::with_capacity(KEPT),
+            kept: KEPT,
         }
     }
 
@@ -51,16 +54,38 @@ impl Log {
         self.mix(&subject.to_le_bytes());
         self.mix(&value.to_le_bytes());
         self.len += 1;
-        if self.last.len() == KEPT {
-            self.last.pop_front();
-        }
-        self.last.push_back(Entry {
+        self.push(Entry {
             time,
             what,
             at,
             subject,
             value,
+            remark: None,
         });
+    }
+
+    /// Puts a sentence of the test's own among the events; it is not in the hash.
+    pub(super) fn remark(&mut self, time: Time, text: &str) {
+        self.push(Entry {
+            time,
+            what: "",
+            at: 0,
+            subject: 0,
+            value: 0,
+            remark: Some(text.into()),
+        });
+    }
+
+    /// From now on so many events are kept in words.
+    pub(super) fn keep(&mut self, kept: usize) {
+        self.kept = kept.max(1);
+    }
+
+    fn push(&mut self, entry: Entry) {
+        while self.last.len() >= self.kept {
+            self.last.pop_front();
+        }
+        self.last.push_back(entry);
     }
 
     /// FNV-1a, 64 bits.
@@ -88,8 +113,13 @@ impl Log {
                 at,
                 subject,
                 value,
+                remark,
                 ..
             } = entry;
+            if let Some(remark) = remark {
+                let _ = writeln!(text, "{microseconds:>10} us          {remark}");
+                continue;
+            }
             // Writing to a string cannot fail.
             let _ = writeln!(
                 text,

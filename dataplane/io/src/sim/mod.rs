@@ -39,6 +39,7 @@ mod table;
 mod world;
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -46,6 +47,7 @@ use zonecast_numa::Regions;
 
 use crate::driver::{ListenerId, Time};
 
+use socket::Socket;
 use world::World;
 
 pub use config::SimConfig;
@@ -53,6 +55,19 @@ pub use driver::SimDriver;
 pub use faults::Faults;
 pub use peer::SimPeer;
 pub use socket::End;
+
+/// What a connection was sent by its loop; see [`SimWorld::carried`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Carried {
+    /// The loop.
+    pub index: usize,
+    /// The listener of the loop that it came by.
+    pub listener: ListenerId,
+    /// Bytes that its socket took.
+    pub bytes: u64,
+    /// Both directions ended in order; one that goes on has not.
+    pub orderly: bool,
+}
 
 /// A simulation. Clones are handles of the same one.
 ///
@@ -120,7 +135,7 @@ impl SimWorld {
         self.step_until(Time(u64::MAX))
     }
 
-    /// As [`SimWorld::step`], up to `limit`. `None`: the clock is there, and nothing is left before.
+    /// As [`SimWorld::step`], up to `limit`, unless the clock leaps beyond it. `None`: the clock is there, and nothing is left before.
     pub fn step_until(&self, limit: Time) -> Option<Vec<usize>> {
         self.world.borrow_mut().step_until(limit)
     }
@@ -159,6 +174,48 @@ impl SimWorld {
     #[must_use]
     pub fn log_len(&self) -> u64 {
         self.world.borrow().log.len()
+    }
+
+    /// From now on so many of the last events are kept in words, instead of a few.
+    pub fn keep(&self, events: usize) {
+        self.world.borrow_mut().log.keep(events);
+    }
+
+    /// Puts a sentence of the test's own among the events in words.
+    pub fn remark(&self, text: &str) {
+        let mut world = self.world.borrow_mut();
+        let now = world.now;
+        world.log.remark(now, text);
+    }
+
+    /// How often each fault has struck so far, by name.
+    #[must_use]
+    pub fn tally(&self) -> BTreeMap<&'static str, u64> {
+        self.world.borrow().tally.clone()
+    }
+
+    /// By how much the clock has leapt so far: time in which nobody could do anything.
+    #[must_use]
+    pub fn leapt(&self) -> Duration {
+        self.world.borrow().leapt
+    }
+
+    /// What every connection so far was sent by its loop, in the order of connecting.
+    #[must_use]
+    pub fn carried(&self) -> Vec<Carried> {
+        let world = self.world.borrow();
+        let carried = |socket: &Socket| Carried {
+            index: socket.near.at,
+            listener: socket.near.listener,
+            bytes: socket.to_peer.carried,
+            orderly: socket.is_orderly(),
+        };
+        world.sockets.iter().map(carried).collect()
+    }
+
+    /// Spans lie in `regions` from now on, as after a restart. Nothing may be in flight.
+    pub fn set_regions(&self, regions: Regions) {
+        self.world.borrow_mut().regions = Some(regions);
     }
 
     /// The last events in words, one a line, oldest first.

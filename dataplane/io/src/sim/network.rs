@@ -16,7 +16,7 @@ impl World {
         if bytes.is_empty() {
             return;
         }
-        if self.random.chance(self.faults.fragments) {
+        if self.strikes(self.faults.fragments, "fragments") {
             for _ in 1..PIECES_MAX {
                 let (piece, rest) = bytes.split_at(self.random.up_to(bytes.len()));
                 self.put(id, toward, Piece::Bytes(piece.into()));
@@ -101,13 +101,14 @@ impl World {
     /// The connection is lost for both ends; who at the loop's end is told, the caller decides.
     pub(super) fn break_connection(&mut self, id: SocketId, error: Option<i32>) {
         self.put_reset(id, Toward::Peer);
-        self.sockets[id].to_loop.lose(0);
+        self.sockets[id].to_loop.break_off();
         self.loop_end_dies(id, error);
     }
 
     pub(super) fn breaks(&mut self, id: SocketId) {
         let near = &self.sockets[id].near;
         if near.conn.is_some() && !near.closed && !near.dead {
+            self.count("broken connection");
             self.break_connection(id, Some(libc::ECONNRESET));
         }
     }

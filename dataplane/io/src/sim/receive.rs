@@ -19,7 +19,11 @@ pub(super) struct ReceiveOp {
 
 impl World {
     pub(super) fn receive_begins(&mut self, id: SocketId, op: OpId, room: Option<usize>) {
-        if self.random.chance(self.faults.receive_errors) {
+        let name = match room {
+            Some(_) => "receive_into error",
+            None => "receive error",
+        };
+        if self.strikes(self.faults.receive_errors, name) {
             let errors = [libc::ECONNRESET, libc::ENOMEM, libc::ENOBUFS];
             let possible = if room.is_some() { 3 } else { 2 };
             let error = self.random.pick(&errors[..possible]);
@@ -73,7 +77,8 @@ impl World {
             && (side.receive_pool.free_count() == 0
                 || self.random.chance(self.faults.starved_receives));
         if starves {
-            side.starved.push_back(id);
+            self.count("receive without a buffer");
+            self.sides[at].starved.push_back(id);
             self.sockets[id].near.receive = Some(ReceiveOp {
                 op,
                 room,
@@ -84,7 +89,7 @@ impl World {
         let mut count = room
             .unwrap_or(side.receive_pool.buffer_bytes())
             .min(readable);
-        if self.random.chance(self.faults.short_receives) {
+        if self.strikes(self.faults.short_receives, "short receive") {
             count = self.random.up_to(count);
         }
         let socket = &mut self.sockets[id];

@@ -44,7 +44,7 @@ impl World {
             self.end_send(id, op, Err(error));
             return None;
         }
-        if self.random.chance(self.faults.send_errors) {
+        if self.strikes(self.faults.send_errors, "send error") {
             let errors = [libc::ECONNRESET, libc::EPIPE, libc::ENOMEM, libc::ENOBUFS];
             let error = self.random.pick(&errors);
             self.end_send(id, op, Err(error));
@@ -53,7 +53,7 @@ impl World {
             }
             return None;
         }
-        let short = len > 1 && self.random.chance(self.faults.short_sends);
+        let short = len > 1 && self.strikes(self.faults.short_sends, "short send");
         Some(if short {
             self.random.up_to(len - 1)
         } else {
@@ -143,7 +143,7 @@ impl World {
     }
 
     pub(super) fn shutdown_begins(&mut self, id: SocketId, op: OpId) {
-        let fails = self.random.chance(self.faults.shutdown_errors);
+        let fails = self.strikes(self.faults.shutdown_errors, "shutdown error");
         let near = &mut self.sockets[id].near;
         let at = near.at;
         if near.dead || fails {

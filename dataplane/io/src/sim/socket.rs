@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::driver::{Conn, OpId, Time};
+use crate::driver::{Conn, ListenerId, OpId, Time};
 
 use super::receive::ReceiveOp;
 use super::send::SendOp;
@@ -55,6 +55,8 @@ pub(super) struct Pipe {
     closed: End,
     last_due: Time,
     pub(super) window: usize,
+    /// Bytes that were ever put in.
+    pub(super) carried: u64,
 }
 
 impl Pipe {
@@ -67,6 +69,7 @@ impl Pipe {
             closed: End::Open,
             last_due: Time(0),
             window,
+            carried: 0,
         }
     }
 
@@ -83,7 +86,10 @@ impl Pipe {
     /// `None`: the direction has ended, and it is lost.
     pub(super) fn put(&mut self, due: Time, piece: Piece) -> Option<Time> {
         match (&piece, self.closed) {
-            (Piece::Bytes(bytes), End::Open) => self.under_way_bytes += bytes.len(),
+            (Piece::Bytes(bytes), End::Open) => {
+                self.under_way_bytes += bytes.len();
+                self.carried += bytes.len() as u64;
+            }
             (Piece::Finish, End::Open) => self.closed = End::Finished,
             (Piece::Reset, End::Open | End::Finished) => self.closed = End::Reset,
             _ => return None,
@@ -117,6 +123,13 @@ impl Pipe {
         }
     }
 
+    /// Loses all that is under way, and takes nothing more: what would come behind a hole never
+    /// arrives.
+    pub(super) fn break_off(&mut self) {
+        self.lose(0);
+        self.closed = End::Reset;
+    }
+
     /// Moves what is due by `now` to where it can be read.
     pub(super) fn arrive(&mut self, now: Time) -> Arrival {
         let mut arrival = Arrival::default();
@@ -148,7 +161,8 @@ impl Pipe {
     /// Reads at most `max` bytes.
     pub(super) fn take(&mut self, max: usize) -> Vec<u8> {
         let count = max.min(self.arrived.len());
-        self.arrived.drain(..count).collect()
+        let rest = self.arrived.split_off(count);
+        std::mem::replace(&mut self.arrived, rest).into()
     }
 
     /// The end, once everything before it has been read.
@@ -180,6 +194,7 @@ pub(super) enum Reading {
 /// The loop's end.
 pub(super) struct LoopEnd {
     pub(super) at: usize,
+    pub(super) listener: ListenerId,
     pub(super) conn: Option<Conn>,
     pub(super) receive: Option<ReceiveOp>,
     pub(super) send: Option<SendOp>,
@@ -217,6 +232,13 @@ impl Socket {
             Toward::Loop => &mut self.to_loop,
             Toward::Peer => &mut self.to_peer,
         }
+    }
+
+    /// Whether both directions have ended in order, as far as the network knows.
+    pub(super) fn is_orderly(&self) -> bool {
+        let ended = self.to_peer.is_closed() && self.to_loop.is_closed();
+        let reset = self.to_peer.is_reset() || self.to_loop.is_reset();
+        ended && !reset && !self.near.dead
     }
 
     /// The receive in flight, if it is the one with this name.

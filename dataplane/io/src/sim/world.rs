@@ -59,6 +59,10 @@ pub(super) struct World {
     pub(super) sockets: Vec<Socket>,
     pub(super) sides: Vec<Side>,
     pub(super) events: BTreeMap<Key, Event>,
+    /// How often each fault struck.
+    pub(super) tally: BTreeMap<&'static str, u64>,
+    /// By how much the clock has leapt.
+    pub(super) leapt: Duration,
     sequence: u64,
 }
 
@@ -74,6 +78,8 @@ impl World {
             sockets: Vec::new(),
             sides: Vec::new(),
             events: BTreeMap::new(),
+            tally: BTreeMap::new(),
+            leapt: Duration::ZERO,
             sequence: 0,
         }
     }
@@ -113,8 +119,8 @@ impl World {
 
     /// An operation has ended; its loop hears of it now, or later if the seed wants it so.
     pub(super) fn end(&mut self, at: usize, op: OpId, outcome: Outcome) {
-        let due = self.now + self.delay(self.faults.delays);
-        let rank = if self.random.chance(self.faults.reorders) {
+        let due = self.now + self.delay(self.faults.delays, "late completion");
+        let rank = if self.strikes(self.faults.reorders, "reordered completion") {
             self.random.next() as u32
         } else {
             IN_ORDER
@@ -124,16 +130,30 @@ impl World {
 
     /// As [`World::end`] for accepts, whose completions keep their order.
     pub(super) fn end_accept(&mut self, at: usize, id: ListenerId, op: OpId, outcome: Outcome) {
-        let due = self.now + self.delay(self.faults.delays);
+        let due = self.now + self.delay(self.faults.delays, "late accept");
         let listener = self.sides[at].listener(id);
         listener.last_due = listener.last_due.max(due);
         let due = listener.last_due;
         self.schedule(due, Event::Ended(at, op, outcome));
     }
 
+    /// Whether a fault of this name strikes now, which it does so many times in a thousand.
+    pub(super) fn strikes(&mut self, permille: u32, name: &'static str) -> bool {
+        let strikes = self.random.chance(permille);
+        if strikes {
+            self.count(name);
+        }
+        strikes
+    }
+
+    /// Something of this name has happened.
+    pub(super) fn count(&mut self, name: &'static str) {
+        *self.tally.entry(name).or_default() += 1;
+    }
+
     /// A delay, so many times in a thousand; else none.
-    pub(super) fn delay(&mut self, permille: u32) -> Duration {
-        if self.random.chance(permille) {
+    pub(super) fn delay(&mut self, permille: u32, name: &'static str) -> Duration {
+        if self.strikes(permille, name) {
             let max = self.faults.delay_max;
             self.random.duration(Duration::ZERO, max)
         } else {
@@ -193,7 +213,7 @@ impl World {
             Submission::Close(id, conn) => self.close_begins(id, op, conn, false),
             Submission::Abort(id, conn) => self.close_begins(id, op, conn, true),
             Submission::Cancel(target) => {
-                let due = self.now + self.delay(self.faults.late_cancels);
+                let due = self.now + self.delay(self.faults.late_cancels, "late cancellation");
                 self.schedule(due, Event::Cancels(at, op, target));
                 self.settle();
             }
@@ -202,7 +222,7 @@ impl World {
 
     /// Makes the pipeline's pool look empty for a while, if the seed wants it so.
     fn withhold(&mut self, at: usize) {
-        let delay = self.delay(self.faults.buffers_withheld);
+        let delay = self.delay(self.faults.buffers_withheld, "buffers withheld");
         if delay > Duration::ZERO {
             let until = self.now + delay;
             self.sides[at].withheld_until = until;

@@ -3,6 +3,8 @@
 //! Runs on one loop of the home zone, between completions, and never waits. Each order
 //! ends with the index published if it changed, and the watching loops noticed.
 
+#[cfg(feature = "simulation")]
+mod flawed;
 mod names;
 mod segments;
 
@@ -106,7 +108,7 @@ impl StreamOwner {
             }
             Order::Delete { path } => {
                 self.delete(ctx, &path);
-                Some(Reply::Done { status: 204 })
+                Some(Reply::done(204))
             }
         };
         self.stream

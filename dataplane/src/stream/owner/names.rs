@@ -21,7 +21,7 @@ impl StreamOwner {
         let replaces = matches!(self.index.get(&upload.path), Some(Entry::Pinned(_)));
         if !replaces && self.index.pinned().count() >= ctx.limits.pinned_max as usize {
             self.stream.complain(IngestError::TooMany, &upload.path);
-            return Some(Reply::Done { status: 503 });
+            return Some(Reply::refused(503, IngestError::TooMany));
         }
         self.deletions.retain(|(_, path, _)| *path != upload.path);
         let max_age_ms = self.interval_ms() / 2;
@@ -45,9 +45,7 @@ impl StreamOwner {
             }
         }
         self.stream.uploads_total.fetch_add(1, Ordering::Relaxed);
-        Some(Reply::Done {
-            status: if replaces { 204 } else { 201 },
-        })
+        Some(Reply::done(if replaces { 204 } else { 201 }))
     }
 
     pub(super) fn delete(&mut self, ctx: &OwnerContext<'_>, path: &Arc<str>) {

@@ -108,7 +108,7 @@ impl StreamOwner {
         let object = upload.object?;
         if object.state() != ObjectState::Open {
             self.stream.complain(IngestError::NoRoom, &upload.path);
-            return Some(Reply::Done { status: 503 });
+            return Some(Reply::refused(503, IngestError::NoRoom));
         }
         object.complete(length);
         self.stirred = true;
@@ -116,11 +116,9 @@ impl StreamOwner {
         let track = self.stream.track_of(&upload.path);
         if object.kind.needs_init() && !self.inits.contains(&track) && !self.init_may_come(&track) {
             self.stream.complain(IngestError::NoInit, &upload.path);
-            return Some(Reply::Done { status: 412 });
+            return Some(Reply::refused(412, IngestError::NoInit));
         }
-        Some(Reply::Done {
-            status: if upload.replaces { 204 } else { 201 },
-        })
+        Some(Reply::done(if upload.replaces { 204 } else { 201 }))
     }
 
     pub(super) fn abort(
