@@ -54,7 +54,7 @@ pub(crate) fn judge(
     *stage.book.told.entry(status).or_default() += 1;
     let expected = match upload.what {
         _ if status == 403 => stage.reloaded,
-        What::Delete(_) => matches!(status, 204 | 503),
+        What::Delete(_) => matches!(status, 204 | 408 | 503),
         What::Upload(_) if upload.ending == Ending::Garbage && status == 400 => true,
         What::Upload(_) => matches!(status, 201 | 204 | 412 | 408 | 413 | 503),
     };
