@@ -97,5 +97,10 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
 
 fn sweep_records() -> usize {
     static MAX: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
-    *MAX.get_or_init(|| std::env::var("ZC_RECORDS").ok().and_then(|v| v.parse().ok()).unwrap_or(SEND_RECORDS_MAX))
+    *MAX.get_or_init(|| {
+        std::env::var("ZC_RECORDS")
+            .ok()
+            .and_then(|v| v.parse().ok())
+            .unwrap_or(SEND_RECORDS_MAX)
+    })
 }

@@ -1,6 +1,6 @@
 //! What is held at any moment: whether it is within its bounds, and whether it was worth seeing.
 
-use zonecast_io::Driver;
+use zonecast_io::{BUFFER_BYTES, Driver};
 use zonecast_ring::Lease;
 
 use super::assembly::STREAMS_MAX;
@@ -67,7 +67,7 @@ impl Life {
 impl<D: Driver<Hold = Lease>> Loop<D> {
     fn bounds(&self, limits: &Limits) -> Vec<Bound> {
         let (peers, slots) = (self.peers.len(), self.peers.slots());
-        let (bytes, held, body) = self.most_of_a_peer();
+        let (bytes, held, body, rest) = self.most_of_a_peer();
         let names = |owner: &crate::stream::StreamOwner| owner.names();
         let deletions = self.owned.values().map(|owner| owner.deletions());
         let names = self.owned.values().map(names).max().unwrap_or(0);
@@ -85,6 +85,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             ("messages that wait", self.post.waiting(), slots * 8 + 64),
             ("bytes of a peer", bytes, PEER_BYTES_MAX),
             ("answers that a peer does not read", held, HELD_MAX),
+            ("bytes that a socket left", rest, BUFFER_BYTES),
             (
                 "bytes of a pinned upload",
                 body,
@@ -98,10 +99,11 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         ]
     }
 
-    /// The most that one of its peers keeps: of what it was sent, of answers, of a body.
-    fn most_of_a_peer(&self) -> (usize, usize, usize) {
+    /// The most that one of its peers keeps: of what it was sent, of answers, of a body, of what
+    /// its socket left.
+    fn most_of_a_peer(&self) -> (usize, usize, usize, usize) {
         let ids = self.peers.ids().into_iter();
-        let mut most = (0, 0, 0);
+        let mut most = (0, 0, 0, 0);
         for peer in ids.filter_map(|id| self.peers.get(id)) {
             most.0 = most.0.max(peer.inbox.len() + peer.head.len());
             most.1 = most.1.max(peer.held.len());
@@ -110,11 +112,12 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
                 .as_ref()
                 .map_or(0, |upload| upload.pinned_bytes());
             most.2 = most.2.max(body);
+            most.3 = most.3.max(peer.rest.as_ref().map_or(0, |rest| rest.len()));
         }
         most
     }
 
-    fn sights(&self) -> [(&'static str, bool); 6] {
+    fn sights(&self) -> [(&'static str, bool); 7] {
         let ids = self.peers.ids().into_iter();
         let mut peers = ids.filter_map(|id| self.peers.get(id));
         [
@@ -122,6 +125,10 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             ("a handshake that waits", !self.handshakes.is_empty()),
             ("a viewer that waits for a stream", self.waiting.len() > 0),
             ("a send from a ring", !self.from_ring.is_empty()),
+            (
+                "a rest that a socket left",
+                self.counters.rest_bytes.get() > 0,
+            ),
             ("a full mailbox", self.post.waiting() > 0),
             (
                 "an answer that is held",

@@ -53,6 +53,7 @@ const WANTED: &[(&str, u64)] = &[
     ("a send from a ring", 15_000),
     ("a viewer that waits for a stream", 100_000),
     ("a viewer without a send buffer", 2_000),
+    ("a rest that a socket left", 1_000),
     ("an answer that is held", 80_000),
     // What comes of it.
     ("a cut body", 500),

@@ -121,5 +121,10 @@ pub(super) fn bytes(result: i32) -> io::Result<usize> {
 
 fn reaped_max() -> usize {
     static MAX: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
-    *MAX.get_or_init(|| std::env::var("ZC_REAP").ok().and_then(|v| v.parse().ok()).unwrap_or(16))
+    *MAX.get_or_init(|| {
+        std::env::var("ZC_REAP")
+            .ok()
+            .and_then(|v| v.parse().ok())
+            .unwrap_or(16)
+    })
 }
