@@ -91,7 +91,7 @@ impl Manner {
                 wire.peer.resume();
                 true
             }
-            Self::Spoils if owed && random.percent(60) => {
+            Self::Spoils if owed && !wire.is_busy() && random.percent(60) => {
                 if random.percent(30) && wire.flood() {
                     stage.see("a flood of key changes");
                 } else {
@@ -108,7 +108,7 @@ impl Manner {
                 }
                 false
             }
-            Self::SaysGoodbye if owed && random.percent(60) => {
+            Self::SaysGoodbye if owed && !wire.is_busy() && random.percent(60) => {
                 if wire.say_goodbye() {
                     stage.see("close_notify while a viewer is answered");
                 }

@@ -28,6 +28,8 @@ pub(crate) const RUN_MAX: Duration = Duration::from_secs(1200);
 /// How long what a connection held may stay after the last peer has gone: the longest deadline
 /// and some more.
 const SETTLE: Duration = Duration::from_secs(150);
+/// An upload that is left in the middle is over by then: longer than `ingest_idle`.
+const LEFT: Duration = Duration::from_secs(6);
 /// Actors that wait for something that comes look at least this often.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -129,6 +131,8 @@ fn play(
         simulation.world().set_faults(Faults::none());
         simulation.end_late_mail();
         director.rest();
+        // Uploads that were left in the middle are cut by then, with whoever reads them.
+        simulation.run_for(LEFT);
         play.actors = auditors(scenario.loops.len()).collect();
         play.until_done(simulation, book, &mut director)?;
         drop(play);

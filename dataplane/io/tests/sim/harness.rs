@@ -162,14 +162,14 @@ pub(crate) trait Turns {
     fn turn(&mut self);
 }
 
-/// Steps the world until `done` says so or the clock is at `limit`.
+/// Steps the world until `done` says so or the clock, without what it has leapt, is at `limit`.
 pub(crate) fn run(
     world: &SimWorld,
     loops: &[RefCell<Box<dyn Turns + '_>>],
     limit: Time,
     mut done: impl FnMut() -> bool,
 ) {
-    while let Some(order) = world.step_until(limit) {
+    while let Some(order) = world.step_until(limit + world.leapt()) {
         for index in order {
             loops[index].borrow_mut().turn();
         }

@@ -76,7 +76,7 @@ fn time_passes_for_a_busy_loop() {
         assert_eq!(world.step(), Some(vec![0]));
         driver.turn(Some(driver.now()), &mut Vec::new()).unwrap();
     }
-    assert_eq!(driver.now(), Time(100_000));
+    assert_eq!(driver.now(), Time(1_000_000));
     faults.time_jumps = 1000;
     world.set_faults(faults);
     for _ in 0..10 {
