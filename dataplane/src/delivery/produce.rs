@@ -178,7 +178,9 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             payload += head.len();
             filled += self.put(id, &[head, last], &mut buffer[filled..])?;
         }
-        response.head_sent = true;
+        if !std::mem::replace(&mut response.head_sent, true) {
+            self.counters.add_response(response.status.code());
+        }
         response.in_flight = payload as u64 + last.len() as u64;
         Ok(filled)
     }

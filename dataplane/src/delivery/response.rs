@@ -217,7 +217,6 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         };
         response.keep_alive &= self.draining.is_none();
         response.started = Some(now);
-        self.counters.add_response(response.status.code());
         peer.state.go(State::Response);
         peer.response = Some(response);
         let look = self.request_timeout(id).min(RATE_INTERVAL);

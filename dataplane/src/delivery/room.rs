@@ -25,7 +25,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         if careful || !response.head_sent {
             1
         } else {
-            sweep_records()
+            SEND_RECORDS_MAX
         }
     }
 
@@ -93,14 +93,4 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             _ => {}
         }
     }
-}
-
-fn sweep_records() -> usize {
-    static MAX: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
-    *MAX.get_or_init(|| {
-        std::env::var("ZC_RECORDS")
-            .ok()
-            .and_then(|v| v.parse().ok())
-            .unwrap_or(SEND_RECORDS_MAX)
-    })
 }

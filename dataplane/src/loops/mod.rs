@@ -72,8 +72,10 @@ pub(crate) struct Loop<D: Driver<Hold = Lease>> {
     next_chore: Time,
     /// It has drained, and the others know.
     left: bool,
-    /// Mail is left to be taken or sent: the next turn does not wait.
+    /// Mail is left to be taken: the next turn does not wait.
     hurry: bool,
+    /// Mail is left to be sent: the next turn waits a little, for the other loop to take some.
+    undelivered: bool,
 }
 
 impl<D: Driver<Hold = Lease>> Loop<D> {
@@ -111,6 +113,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             draining: None,
             next_chore: now,
             hurry: false,
+            undelivered: false,
             left: false,
             shared,
             driver,

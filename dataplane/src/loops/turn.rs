@@ -14,6 +14,8 @@ use crate::peer::{How, PeerId, Role, State};
 
 /// A quiet loop wakes up this often, for its pulse.
 const PULSE: Duration = Duration::from_secs(1);
+/// When a message for a loop whose mailbox was full is tried again.
+const POST_AGAIN: Duration = Duration::from_millis(1);
 /// How often owned streams and sends from rings are looked at.
 const CHORES: Duration = Duration::from_millis(50);
 
@@ -51,7 +53,8 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         }
         self.feed_starved();
         self.work_off_handshakes();
-        self.hurry = !self.post.flush() || more_mail;
+        self.hurry = more_mail;
+        self.undelivered = !self.post.flush();
         self.counters
             .buffers_free
             .set(self.driver.buffers_free() as u64);
@@ -67,6 +70,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         let busy = draining || !self.owned.is_empty() || !self.from_ring.is_empty();
         let chore = if busy { self.next_chore } else { now + PULSE };
         let soonest = [
+            self.undelivered.then(|| now + POST_AGAIN),
             self.timers.next(),
             self.next_accept(),
             Some(chore),

@@ -75,7 +75,7 @@ impl<H> UringDriver<H> {
     /// Takes everything that has completed to where it belongs.
     pub(super) fn reap(&mut self, out: &mut Vec<Completion<H>>) {
         let mut reaped = std::mem::take(&mut self.reaped);
-        self.queue.reap(&mut reaped, reaped_max());
+        self.queue.reap(&mut reaped);
         for entry in reaped.drain(..) {
             match entry.user_data() {
                 WAKE => self.wake_armed = false,
@@ -117,14 +117,4 @@ impl<H> UringDriver<H> {
 /// A completion's result as a count or an error.
 pub(super) fn bytes(result: i32) -> io::Result<usize> {
     usize::try_from(result).map_err(|_| io::Error::from_raw_os_error(-result))
-}
-
-fn reaped_max() -> usize {
-    static MAX: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
-    *MAX.get_or_init(|| {
-        std::env::var("ZC_REAP")
-            .ok()
-            .and_then(|v| v.parse().ok())
-            .unwrap_or(16)
-    })
 }

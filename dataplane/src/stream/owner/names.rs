@@ -56,6 +56,11 @@ impl StreamOwner {
         };
         let grace = self.interval_ms() * u64::from(ctx.limits.delete_grace_segments);
         let until = ctx.now + Duration::from_millis(grace);
+        // The first deletion counts: asking again does not keep it longer.
+        let mut asked = self.deletions.iter();
+        if asked.any(|(_, name, of)| name == path && *of == generation) {
+            return;
+        }
         self.deletions.push((until, path.clone(), generation));
     }
 

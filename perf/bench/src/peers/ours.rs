@@ -19,8 +19,6 @@ idle_timeout = \"10h\"
 request_timeout = \"10h\"
 rate_min = \"0B\"";
 const LIMITS: &str = "[limits]\nstream_idle = \"10h\"";
-/// Send buffers beside those of stalled viewers.
-const BUFFERS_MORE: usize = 64;
 const MIB: usize = 1 << 20;
 
 pub(super) fn start(bed: &Bed, runtime: &Runtime) -> Result<(Process, SocketAddr)> {
@@ -34,11 +32,6 @@ pub(super) fn start(bed: &Bed, runtime: &Runtime) -> Result<(Process, SocketAddr
     setup.arena = format!("{}MiB", content_mib * 3 + 128);
     setup.listeners = LISTENERS.to_owned();
     setup.more = LIMITS.to_owned();
-    if bed.stalled > 0 {
-        // A viewer that does not read keeps its send buffer, and handshakes need one, too.
-        let buffers = bed.stalled + BUFFERS_MORE;
-        setup.more += &format!("\nsend_buffers = {buffers}");
-    }
     setup.streams.push(StreamSetup {
         id: FOLDER
             .trim_matches('/')

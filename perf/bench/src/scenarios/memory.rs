@@ -12,7 +12,7 @@ use super::spec;
 use crate::bed::Bed;
 use crate::figures::Figures;
 use crate::memory::Memory;
-use crate::peers::{Kind, Peer};
+use crate::peers::Peer;
 
 pub(super) const IDLE: &str = "idle";
 pub(super) const STALLED: &str = "stalled";
@@ -53,11 +53,6 @@ pub(super) fn run(bed: &Bed, peer: &Peer, case: &str) -> Result<Figures> {
     add("kernel_slab_bytes", before.slab_bytes, after.slab_bytes);
     figures.add("viewers", count);
     figures.add("pss_mib_after", after.pss_bytes / 1_048_576.0);
-    if case == STALLED && peer.kind == Kind::Ours {
-        let note = "each of our stalled viewers also holds one of the send buffers (64 KiB) that \
-                    were set aside before";
-        figures.notes.push(note.to_owned());
-    }
     let note = "the kernel's bytes are for a viewer with both ends of its connection";
     figures.notes.push(note.to_owned());
     Ok(figures)
