@@ -11,7 +11,7 @@ struct Page {
     text: &'static str,
 }
 
-const PAGES: [Page; 4] = [
+const PAGES: [Page; 5] = [
     Page {
         name: "setup",
         summary: "install what building, the demo and the tests need",
@@ -50,6 +50,20 @@ of the ring, the end-to-end tests, and a demo of 20 seconds. The last line count
         summary: "hold the rules: format, lints, layers, unsafe list, lengths, docs",
         usage: "cargo xtask check [--fix]",
         text: "  --fix       let rustfmt and clippy mend what they can before looking",
+    },
+    Page {
+        name: "lab",
+        summary: "boot kernels in a virtual machine with two NUMA nodes, and test there",
+        usage: "cargo xtask lab [run [SUITE…] | list | shell] [--kernel K] [--profile P]",
+        text: "Fetches kernels and tools from the Debian mirror that this machine uses, installs nothing,
+builds our binaries and kernel module, boots QEMU, and runs suites in the guest. Everything is
+kept in target/lab. It exits 0 only if every step passed.
+
+  run SUITE…    these suites; without names, all of them on the kernels that they are made for
+  list          the suites and the kernels
+  shell         a prompt in the guest; Ctrl-A X ends it
+  --kernel K    7, 6.12 or 6.1, whatever the suites are made for
+  --profile P   dev or release (default: release); ZONECAST_BIN names a daemon that is built already",
     },
 ];
 

@@ -2,7 +2,7 @@
 //!
 //! Stands outside the layers: it depends on no crate at all, so it builds before any system
 //! library is installed, and it reaches the rest of the tree only by starting cargo and the
-//! binaries that cargo builds. One file a subcommand (`setup`, `demo`, `test`, `check`); each rule
+//! binaries that cargo builds. One file a subcommand (`setup`, `demo`, `test`, `check`, `lab`); each rule
 //! that `check` holds is a file of its own with its table at the top.
 
 #![forbid(unsafe_code)]
@@ -12,6 +12,7 @@ mod demo;
 mod failures;
 mod help;
 mod json;
+mod lab;
 mod layering;
 mod layout;
 mod lengths;
@@ -41,11 +42,12 @@ fn main() -> ExitCode {
     let wants_help = rest.iter().any(|a| a == "--help" || a == "-h");
 
     let ended = match command.as_str() {
-        "setup" | "demo" | "test" | "check" if wants_help => help::of(&command),
+        "setup" | "demo" | "test" | "check" | "lab" if wants_help => help::of(&command),
         "setup" => setup::run(&rest),
         "demo" => demo::run(&rest),
         "test" => test::run(&rest),
         "check" => check::run(&rest),
+        "lab" => lab::run(&rest),
         "help" | "--help" | "-h" => help::all(),
         other => Err(format!(
             "there is no `{other}`; `cargo xtask help` lists what there is"
