@@ -5,13 +5,12 @@ use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::process::Command;
 
-/// What to mount where.
-const MOUNTS: [(&str, &str); 7] = [
+/// What to mount where. The root itself is in memory, and `/tmp` a part of it.
+const MOUNTS: [(&str, &str); 6] = [
     ("proc", "/proc"),
     ("sysfs", "/sys"),
     ("devtmpfs", "/dev"),
     ("tmpfs", "/run"),
-    ("tmpfs", "/tmp"),
     ("debugfs", "/sys/kernel/debug"),
     ("cgroup2", "/sys/fs/cgroup"),
 ];

@@ -76,7 +76,7 @@ fn pages(daemon: &Daemon) -> Result<String> {
     let said = daemon.logged("of ring memory in")?;
     ensure!(said.len() == NODES.len(), "{said:?}");
     for line in &said {
-        ensure!(line.contains("in 2 MiB pages"), "{line}");
+        ensure!(line.contains("in 2MiB pages"), "{line}");
     }
     let metrics = daemon.metrics()?;
     let huge = metrics.sum("zonecast_arena_pages", &["pages=\"2MiB\""])?;
