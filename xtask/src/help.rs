@@ -38,9 +38,10 @@ Every other flag goes to `zonecast-demo` as it is.",
         summary: "run everything that can fail, in order",
         usage: "cargo xtask test [--strict] [FILTER…]",
         text: "The checks, the unit, property and integration tests, the examples in the docs, the loom models
-of the ring, the end-to-end tests, and a demo of 20 seconds. The last line counts the tests.
+of the ring, the end-to-end tests, the lab's newest kernel, and a demo of 20 seconds. The last
+line counts the tests.
 
-  FILTER      a part (check, unit, loom, e2e, demo) runs only that part; any other word goes
+  FILTER      a part (check, unit, loom, e2e, lab, demo) runs only that part; any other word goes
               to the test runners, which run the tests whose names contain it
   --strict    a skipped test fails unless tests/skips-allowed.txt lists its reason
               (also: ZONECAST_STRICT=1)",

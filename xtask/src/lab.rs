@@ -14,11 +14,14 @@ mod kernels;
 mod module;
 mod modules;
 mod qemu;
+mod step;
 mod suites;
 mod trees;
 
 use crate::workspace::{Workspace, root};
 use crate::{Result, probe};
+pub(crate) use step::step;
+
 use binaries::Binaries;
 use console::{Console, Said};
 use kernels::{LINES, Line};
@@ -166,10 +169,10 @@ fn able() -> Result<()> {
     }
     let missing = PROGRAMS.iter().filter(|(p, _)| probe::on_path(p).is_none());
     let packages: Vec<_> = missing.map(|(_, package)| *package).collect();
-    if packages.is_empty() {
-        return Ok(());
+    if !packages.is_empty() {
+        return Err(format!("missing: apt-get install {}", packages.join(" ")));
     }
-    Err(format!("missing: apt-get install {}", packages.join(" ")))
+    apt::mirror().map(drop)
 }
 
 fn list() {

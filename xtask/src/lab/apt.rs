@@ -221,7 +221,7 @@ fn simulated(text: &str) -> Vec<String> {
 }
 
 /// The mirror of Debian's main archive in the machine's own sources.
-fn mirror() -> Result<String> {
+pub(super) fn mirror() -> Result<String> {
     let mut command = Command::new("apt-get");
     let text = output(command.args(["indextargets", "--format", "$(CREATED_BY) $(REPO_URI)"]))?;
     debian_mirror(&text).ok_or_else(|| {

@@ -10,13 +10,13 @@ use std::process::Stdio;
 
 /// The variable that names a daemon to take instead of one built for the run, as for the
 /// end-to-end tests.
-const DAEMON: &str = "ZONECAST_BIN";
+pub(super) const DAEMON: &str = "ZONECAST_BIN";
 
 /// What the guest runs.
-pub(crate) struct Binaries {
-    pub(crate) daemon: PathBuf,
+pub(super) struct Binaries {
+    pub(super) daemon: PathBuf,
     /// Its first process, which runs the suites.
-    pub(crate) guest: PathBuf,
+    pub(super) guest: PathBuf,
 }
 
 impl Binaries {

@@ -80,8 +80,8 @@ impl Console {
         match suite {
             Some((name, "begin")) => self.begin(name),
             Some((name, "end")) => self.end(name),
-            Some((name, rest)) => return self.step(name, rest),
-            None => return Said::Other(words.to_owned()),
+            Some((name, rest)) => self.step(name, rest),
+            None => Said::Other(words.to_owned()),
         }
     }
 

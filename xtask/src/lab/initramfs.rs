@@ -9,7 +9,7 @@ use super::modules;
 use super::trees::{Tools, libraries};
 use crate::Result;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 /// Programs of the tools' tree that suites run. Each becomes a script in `/bin` that starts it by
@@ -84,7 +84,7 @@ fn busybox<W: Write>(archive: &mut Archive<W>, tools: &Tools) -> Result<()> {
     Ok(())
 }
 
-fn file_name(path: &PathBuf) -> String {
+fn file_name(path: &Path) -> String {
     let name = path.file_name().unwrap_or(path.as_os_str());
     name.to_string_lossy().into_owned()
 }

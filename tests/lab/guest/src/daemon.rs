@@ -35,8 +35,10 @@ impl Daemon {
         fs::set_permissions(&token, fs::Permissions::from_mode(0o600))?;
         let config = folder.join("zonecast.toml");
         fs::write(&config, configuration(&certificate))?;
-        let mut command = Command::new("zonecast");
-        command.args(["serve", "--config"]).arg(&config);
+        // The first process of a machine has few descriptors, and all others inherit that.
+        let mut command = Command::new("sh");
+        let script = "ulimit -n 65536 && exec zonecast serve --config \"$0\"";
+        command.args(["-c", script]).arg(&config);
         let server = start(&mut command, &folder.join("daemon.log"))?;
         let mut daemon = Daemon {
             server,

@@ -220,10 +220,15 @@ impl Cable {
     /// Without sealing no client can be content: what the other steps compare is no accident.
     fn ideal(&self) -> Result<String> {
         let _ideal = Switch::set("ideal", "1")?;
-        match self.fetch() {
-            Ok(came) if equal(&came, &self.file).is_ok() => bail!("the client took plain bytes"),
-            _ => Ok(String::from("the client refuses its plain bytes")),
-        }
+        let before = Counts::read()?;
+        let Err(error) = self.fetch() else {
+            bail!("the client took what was not sealed");
+        };
+        let passed = Counts::read()?.since(&before)?.get("sealed_bytes")?;
+        ensure!(passed > 0, "nothing passed the card");
+        let error = format!("{error:#}").to_lowercase();
+        ensure!(error.contains("bad record mac"), "{error}");
+        Ok(String::from("the client says: bad record mac"))
     }
 }
 
