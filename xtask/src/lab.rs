@@ -167,6 +167,11 @@ fn able() -> Result<()> {
              run it on Debian or a relative, or in a container of one",
         ));
     }
+    if cfg!(not(target_arch = "x86_64")) {
+        return Err(String::from(
+            "the lab's virtual machine is for x86-64 alone",
+        ));
+    }
     let missing = PROGRAMS.iter().filter(|(p, _)| probe::on_path(p).is_none());
     let packages: Vec<_> = missing.map(|(_, package)| *package).collect();
     if !packages.is_empty() {

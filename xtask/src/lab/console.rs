@@ -135,6 +135,15 @@ impl Console {
         })
     }
 
+    /// What the guest is at, each time that its silence has grown by `often`; `told` is what
+    /// this keeps between calls.
+    pub(super) fn still(&self, often: Duration, told: &mut u64) -> Option<&'static str> {
+        let silent = self.heard.elapsed().as_secs() / often.as_secs();
+        let news = silent > *told;
+        *told = silent;
+        news.then(|| self.running.map_or("boot", |(suite, _)| suite.name))
+    }
+
     /// Ends the listening: suites that never ended have failed.
     pub(super) fn close(&mut self, why: Option<String>) {
         if let Some(why) = why {
@@ -178,7 +187,8 @@ mod tests {
         assert_eq!((console.passed, console.failed), (2, Vec::new()));
     }
 
-    /// A failed step, an empty suite, a panic, and an end that does not come are each failures.
+    /// A failed step, an empty suite, a panic, silence, slowness, and an end that does not come
+    /// are each failures.
     #[test]
     fn nothing_passes_by_silence() {
         let begin = "lab: suite boot begin";
@@ -201,6 +211,14 @@ mod tests {
         for (lines, failure) in cases {
             assert_eq!(heard(lines).failed, [failure]);
         }
+        assert!(Console::new(&[]).overdue(Duration::MAX).is_none());
+        assert!(Console::new(&[]).overdue(Duration::ZERO).is_some());
+        let mut slow = SUITES[0];
+        slow.limit = Duration::ZERO;
+        let mut console = Console::new(&[slow]);
+        console.line(begin);
+        let why = console.overdue(Duration::MAX).unwrap();
+        assert!(why.starts_with("boot: not done"), "{why}");
         let panic = heard(&[begin, "[3.0] Kernel panic - not syncing", end, "lab: end"]);
         assert!(panic.failed[0].starts_with("boot: [3.0] Kernel panic"));
     }

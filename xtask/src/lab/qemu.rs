@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 const LOOK: Duration = Duration::from_millis(500);
 /// A guest that says nothing for this long hangs: every step says something in the end.
 const SILENCE_MAX: Duration = Duration::from_secs(150);
+/// How often a silent guest is spoken of.
+const STILL: Duration = Duration::from_secs(15);
 /// What boot and shutdown may add to the suites' own limits.
 const AROUND: Duration = Duration::from_secs(180);
 
@@ -70,11 +72,15 @@ impl Guest<'_> {
         let mut child = Running::start(command)?;
         let lines = child.lines();
         let (started, mut console) = (Instant::now(), Console::new(suites));
+        let mut told = 0;
         let why = loop {
             match lines.recv_timeout(LOOK) {
                 Ok(line) => show(&console.line(&line)),
                 Err(RecvTimeoutError::Disconnected) => break None,
                 Err(RecvTimeoutError::Timeout) => {}
+            }
+            if let Some(at) = console.still(STILL, &mut told) {
+                show(&Said::Other(format!("… {at}")));
             }
             if started.elapsed() > limit {
                 break Some(format!("not done after {} s in all", limit.as_secs()));
