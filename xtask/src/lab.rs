@@ -13,10 +13,12 @@ mod initramfs;
 mod kernels;
 mod module;
 mod modules;
+mod offer;
 mod qemu;
 mod step;
 mod suites;
 mod trees;
+mod wish;
 
 use crate::workspace::{Workspace, root};
 use crate::{Result, probe};
@@ -31,6 +33,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 use suites::{On, SUITES, Suite};
 use trees::Tools;
+use wish::{Action, Wish};
 
 /// Programs of Debian and its relatives that fetching and unpacking take; all are there on any
 /// such machine that has not been stripped.
@@ -42,24 +45,6 @@ const PROGRAMS: [(&str, &str); 6] = [
     ("unshare", "util-linux"),
     ("setpriv", "util-linux"),
 ];
-
-/// What the command line asks for.
-#[derive(Debug, PartialEq)]
-struct Wish {
-    action: Action,
-    /// Suites by name; none is all.
-    names: Vec<String>,
-    /// A kernel to run on, whatever the suites are made for.
-    kernel: Option<Line>,
-    profile: String,
-}
-
-#[derive(Debug, PartialEq)]
-enum Action {
-    Run,
-    List,
-    Shell,
-}
 
 /// Runs what the arguments ask for; exits 0 if nothing failed.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
@@ -229,70 +214,9 @@ impl Totals {
     }
 }
 
-impl Wish {
-    fn read(arguments: &[String]) -> Result<Wish> {
-        let mut wish = Wish {
-            action: Action::Run,
-            names: Vec::new(),
-            kernel: None,
-            profile: String::from("release"),
-        };
-        let mut words = arguments.iter().map(String::as_str);
-        match words.next() {
-            None | Some("run") => {}
-            Some("list") => wish.action = Action::List,
-            Some("shell") => wish.action = Action::Shell,
-            Some(flag) if flag.starts_with("--") => words = arguments.iter().map(String::as_str),
-            Some(other) => {
-                return Err(format!(
-                    "lab has no `{other}`; there are run, list and shell"
-                ));
-            }
-        }
-        while let Some(word) = words.next() {
-            match word {
-                "--kernel" => wish.kernel = Some(kernel(words.next())?),
-                "--profile" => {
-                    words
-                        .next()
-                        .ok_or("--profile needs dev or release")?
-                        .clone_into(&mut wish.profile);
-                }
-                flag if flag.starts_with('-') => return Err(format!("lab has no flag {flag}")),
-                name => wish.names.push(name.to_owned()),
-            }
-        }
-        Ok(wish)
-    }
-}
-
-fn kernel(name: Option<&str>) -> Result<Line> {
-    let line = LINES.into_iter().find(|line| Some(line.name) == name);
-    line.ok_or_else(|| format!("--kernel is one of {}", LINES.map(|l| l.name).join(", ")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn read(words: &[&str]) -> Result<Wish> {
-        let words: Vec<_> = words.iter().map(|&word| word.to_owned()).collect();
-        Wish::read(&words)
-    }
-
-    /// Suites, a kernel and a profile are read in any order; nothing asked is everything.
-    #[test]
-    fn reads_the_command_line() {
-        let wish = read(&["run", "boot", "--kernel", "6.1", "numa"]).unwrap();
-        assert_eq!(wish.names, ["boot", "numa"]);
-        assert_eq!(wish.kernel.unwrap().name, "6.1");
-        assert_eq!(read(&[]).unwrap().action, Action::Run);
-        assert_eq!(read(&["--profile", "dev"]).unwrap().profile, "dev");
-        assert_eq!(read(&["shell"]).unwrap().action, Action::Shell);
-        for wrong in [&["boot"][..], &["run", "--kernel", "5.4"], &["run", "-x"]] {
-            assert!(read(wrong).is_err(), "{wrong:?}");
-        }
-    }
 
     /// Each suite runs on the kernels that it is made for, or on the one that is asked for.
     #[test]
