@@ -11,7 +11,7 @@ struct Page {
     text: &'static str,
 }
 
-const PAGES: [Page; 6] = [
+const PAGES: [Page; 7] = [
     Page {
         name: "setup",
         summary: "install what building, the demo and the tests need",
@@ -40,10 +40,10 @@ Every other flag goes to `zonecast-demo` as it is.",
         summary: "run everything that can fail, in order",
         usage: "cargo xtask test [--strict] [FILTER…]",
         text: "The checks, the unit, property and integration tests, the examples in the docs, the loom models
-of the ring, ten seconds of each fuzz target, the end-to-end tests, and a demo of 20 seconds. The
-last line counts the tests.
+of the ring, ten seconds of each fuzz target, the end-to-end tests, the lab's newest kernel, and a
+demo of 20 seconds. The last line counts the tests.
 
-  FILTER      a part (check, unit, loom, fuzz, e2e, demo) runs only that part; any other word goes
+  FILTER      a part (check, unit, loom, fuzz, e2e, lab, demo) runs only that part; any other word goes
               to the test runners, which run the tests whose names contain it
   --strict    a skipped test fails unless tests/skips-allowed.txt lists its reason, and so does
               an end-to-end test that passed only the second time, alone
@@ -81,6 +81,20 @@ and its name is in the output.
         summary: "hold the rules: format, lints, layers, unsafe list, lengths, docs",
         usage: "cargo xtask check [--fix]",
         text: "  --fix       let rustfmt and clippy mend what they can before looking",
+    },
+    Page {
+        name: "lab",
+        summary: "boot kernels in a virtual machine with two NUMA nodes, and test there",
+        usage: "cargo xtask lab [run [SUITE…] | list | shell] [--kernel K] [--profile P]",
+        text: "Fetches kernels and tools from the Debian mirror that this machine uses, installs nothing,
+builds our binaries and kernel module, boots QEMU, and runs suites in the guest. Everything is
+kept in target/lab. It exits 0 only if every step passed.
+
+  run SUITE…    these suites; without names, all of them on the kernels that they are made for
+  list          the suites and the kernels
+  shell         a prompt in the guest; Ctrl-A X ends it
+  --kernel K    7, 6.12 or 6.1, whatever the suites are made for
+  --profile P   dev or release (default: release); ZONECAST_BIN names a daemon that is built already",
     },
 ];
 

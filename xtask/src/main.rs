@@ -2,8 +2,9 @@
 //!
 //! Stands outside the layers: it depends on no crate at all, so it builds before any system
 //! library is installed, and it reaches the rest of the tree only by starting cargo and the
-//! binaries that cargo builds. One file a subcommand (`setup`, `demo`, `test`, `bench`, `check`);
-//! each rule that `check` holds is a file of its own with its table at the top.
+//! binaries that cargo builds. One file or folder a subcommand (`setup`, `demo`, `test`, `fuzz`,
+//! `bench`, `lab`, `check`); each rule that `check` holds is a file of its own with its table at the
+//! top.
 
 #![forbid(unsafe_code)]
 
@@ -15,6 +16,7 @@ mod failures;
 mod fuzz;
 mod help;
 mod json;
+mod lab;
 mod layering;
 mod layout;
 mod lengths;
@@ -47,13 +49,16 @@ fn main() -> ExitCode {
     let wants_help = rest.iter().any(|a| a == "--help" || a == "-h");
 
     let ended = match command.as_str() {
-        "setup" | "demo" | "test" | "fuzz" | "bench" | "check" if wants_help => help::of(&command),
+        "setup" | "demo" | "test" | "fuzz" | "bench" | "lab" | "check" if wants_help => {
+            help::of(&command)
+        }
         "setup" => setup::run(&rest),
         "demo" => demo::run(&rest),
         "test" => test::run(&rest),
         "fuzz" => fuzz::run(&rest),
         "bench" => bench::run(&rest),
         "check" => check::run(&rest),
+        "lab" => lab::run(&rest),
         "help" | "--help" | "-h" => help::all(),
         other => Err(format!(
             "there is no `{other}`; `cargo xtask help` lists what there is"

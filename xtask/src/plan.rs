@@ -3,7 +3,7 @@
 use crate::Result;
 
 /// What a filter can select as a whole.
-const PARTS: [&str; 6] = ["check", "unit", "loom", "fuzz", "e2e", "demo"];
+const PARTS: [&str; 7] = ["check", "unit", "loom", "fuzz", "e2e", "lab", "demo"];
 
 /// What the command line asks for.
 #[derive(Debug, Default, PartialEq)]

@@ -12,7 +12,7 @@ use crate::process::{capture, is_message};
 use crate::steps::{Outcome, Progress, Step, Totals, run_all};
 use crate::tally::{Reader, Skip};
 use crate::workspace::{Member, Workspace, cargo};
-use crate::{Result, again, check, fuzz, probe, skips, source};
+use crate::{Result, again, check, fuzz, lab, probe, skips, source};
 use std::cell::OnceCell;
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -57,7 +57,7 @@ fn test_steps<'a>(
 ) -> Vec<Step<'a>> {
     let members = &workspace.members;
     let mut steps = Vec::new();
-    if ["unit", "e2e", "demo"]
+    if ["unit", "e2e", "lab", "demo"]
         .into_iter()
         .any(|part| plan.has(part))
     {
@@ -86,6 +86,9 @@ fn test_steps<'a>(
             let outcome = some(end_to_end(members, binaries)?, plan, p)?;
             again::run(outcome, |binary| end_to_end_alone(binaries, binary), p)
         }));
+    }
+    if plan.has("lab") {
+        steps.push(Step::new("lab", |p| lab::step(&built(binaries)?.daemon, p)));
     }
     if plan.has("demo") {
         steps.push(Step::new("demo", |p| show(built(binaries)?, p)));

@@ -1,0 +1,22 @@
+//! The suites, one file each. `xtask/src/lab/suites.rs` has the same names, with what each shows.
+
+mod boot;
+mod kernels;
+mod numa;
+mod tlsnic;
+
+use crate::report::{Report, Stop};
+
+/// What runs a suite; it ends early where a step fails that the others need.
+pub(crate) type Suite = fn(&mut Report) -> Result<(), Stop>;
+
+/// The suite of this name.
+pub(crate) fn find(name: &str) -> Option<Suite> {
+    match name {
+        "boot" => Some(boot::run),
+        "numa" => Some(numa::run),
+        "tlsnic" => Some(tlsnic::run),
+        "kernels" => Some(kernels::run),
+        _ => None,
+    }
+}

@@ -1,0 +1,162 @@
+//! The virtual machine: two NUMA nodes with two CPUs and 2 GB each, a serial line, no disk and no
+//! network. It is ended by its handle when it takes too long, and dies with this program.
+
+use super::console::{Console, Said};
+use super::kernels::Kernel;
+use super::suites::Suite;
+use super::trees::Tools;
+use crate::Result;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How often a silent guest is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+/// A guest that says nothing for this long hangs: every step says something in the end.
+const SILENCE_MAX: Duration = Duration::from_secs(150);
+/// How often a silent guest is spoken of.
+const STILL: Duration = Duration::from_secs(15);
+/// What boot and shutdown may add to the suites' own limits.
+const AROUND: Duration = Duration::from_secs(180);
+
+/// The machine; the CPU is emulated, so it is the same everywhere.
+const MACHINE: [&str; 25] = [
+    "-accel",
+    "tcg,thread=multi",
+    "-M",
+    "q35",
+    "-cpu",
+    "max",
+    "-smp",
+    "4,sockets=2,cores=2,threads=1",
+    "-m",
+    "4G",
+    "-object",
+    "memory-backend-ram,id=m0,size=2048M",
+    "-object",
+    "memory-backend-ram,id=m1,size=2048M",
+    "-numa",
+    "node,nodeid=0,memdev=m0,cpus=0-1",
+    "-numa",
+    "node,nodeid=1,memdev=m1,cpus=2-3",
+    "-numa",
+    "dist,src=0,dst=1,val=20",
+    "-nodefaults",
+    "-no-user-config",
+    "-display",
+    "none",
+    "-no-reboot",
+];
+
+/// What every kernel is told.
+const KERNEL: &str = "console=ttyS0 quiet panic=-1 oops=panic mitigations=off tsc=reliable";
+
+/// One boot of one kernel.
+pub(super) struct Guest<'a> {
+    pub(super) tools: &'a Tools,
+    pub(super) kernel: &'a Kernel,
+    pub(super) initramfs: &'a Path,
+}
+
+impl Guest<'_> {
+    /// Boots, has the suites run, and listens to the end. `show` sees what a person reads.
+    pub(super) fn run(&self, suites: &[Suite], mut show: impl FnMut(&Said)) -> Result<Console> {
+        let names: Vec<_> = suites.iter().map(|suite| suite.name).collect();
+        let mut command = self.command(&format!("lab.suites={}", names.join(",")))?;
+        command.args(["-serial", "stdio"]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let limit = suites.iter().map(|s| s.limit).sum::<Duration>() + AROUND;
+        let mut child = Running::start(command)?;
+        let lines = child.lines();
+        let (started, mut console) = (Instant::now(), Console::new(suites));
+        let mut told = 0;
+        let why = loop {
+            match lines.recv_timeout(LOOK) {
+                Ok(line) => show(&console.line(&line)),
+                Err(RecvTimeoutError::Disconnected) => break None,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if let Some(at) = console.still(STILL, &mut told) {
+                show(&Said::Other(format!("… {at}")));
+            }
+            if started.elapsed() > limit {
+                break Some(format!("not done after {} s in all", limit.as_secs()));
+            }
+            if let Some(why) = console.overdue(SILENCE_MAX) {
+                break Some(why);
+            }
+        };
+        drop(child);
+        console.close(why);
+        Ok(console)
+    }
+
+    /// Boots to a prompt on this terminal.
+    pub(super) fn shell(&self) -> Result<()> {
+        let mut command = self.command("lab.shell")?;
+        command.args(["-serial", "mon:stdio"]);
+        let status = command.status().map_err(|e| format!("QEMU: {e}"))?;
+        status
+            .success()
+            .then_some(())
+            .ok_or_else(|| format!("QEMU: {status}"))
+    }
+
+    fn command(&self, words: &str) -> Result<Command> {
+        let share = self.tools.root.join("usr/share");
+        // Ends QEMU when this program ends, however it does.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL"]);
+        let qemu = self.tools.command("qemu-system-x86_64")?;
+        command.arg(qemu.get_program()).args(qemu.get_args());
+        for folder in ["qemu", "seabios"] {
+            command.arg("-L").arg(share.join(folder));
+        }
+        command.args(MACHINE);
+        command.arg("-kernel").arg(&self.kernel.image);
+        command.arg("-initrd").arg(self.initramfs);
+        command.arg("-append").arg(format!("{KERNEL} {words}"));
+        Ok(command)
+    }
+}
+
+/// A process that does not outlive its handle.
+struct Running(Child);
+
+impl Running {
+    fn start(mut command: Command) -> Result<Running> {
+        let child = command.spawn().map_err(|e| format!("QEMU: {e}"))?;
+        Ok(Running(child))
+    }
+
+    /// Its output, line by line.
+    fn lines(&mut self) -> Receiver<String> {
+        let (sender, receiver) = channel();
+        if let Some(output) = self.0.stdout.take() {
+            thread::spawn(move || send_lines(output, &sender));
+        }
+        receiver
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn send_lines(output: impl Read, sender: &Sender<String>) {
+    let mut reader = BufReader::new(output);
+    let mut line = Vec::new();
+    while let Ok(1..) = reader.read_until(b'\n', &mut line) {
+        let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+        if sender.send(text).is_err() {
+            return;
+        }
+        line.clear();
+    }
+}
