@@ -19,7 +19,10 @@ impl Simulation {
                 ("handshakes", this.handshakes.len()),
                 ("timers", this.timers.len()),
                 ("messages that wait", this.post.waiting()),
-                ("bytes that sockets left", this.counters.rest_bytes.get() as usize),
+                (
+                    "bytes that sockets left",
+                    this.counters.rest_bytes.get() as usize,
+                ),
                 (
                     "sends from rings that are looked after",
                     this.from_ring.len(),

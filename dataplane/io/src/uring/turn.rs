@@ -13,6 +13,13 @@ use crate::driver::{Completion, Event, OpId, Time};
 use super::UringDriver;
 use super::operations::{Operation, UNOBSERVED, WAKE};
 
+/// Completions of one turn at most; the rest waits in the kernel's queue for the next, which does not
+/// sleep then. What the loop answers to them is sealed and sent before more is, so that those bytes
+/// are still in the CPU's second cache when the kernel copies them. Measured at 64 connections (CPU
+/// s/GB, 16, 32, 64 and all at a time): 0.58, 0.53, 0.53, 0.56 in a quiet hour, none different in a
+/// noisy one.
+const REAPED_MAX: usize = 32;
+
 impl<H> UringDriver<H> {
     pub(super) fn turn_until(
         &mut self,
@@ -75,7 +82,7 @@ impl<H> UringDriver<H> {
     /// Takes everything that has completed to where it belongs.
     pub(super) fn reap(&mut self, out: &mut Vec<Completion<H>>) {
         let mut reaped = std::mem::take(&mut self.reaped);
-        self.queue.reap(&mut reaped);
+        self.queue.reap(&mut reaped, REAPED_MAX);
         for entry in reaped.drain(..) {
             match entry.user_data() {
                 WAKE => self.wake_armed = false,
