@@ -13,6 +13,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+/// How the error begins where the mirror gives nothing.
+pub(super) const NO_PACKAGES: &str = "no packages from the mirror";
+
 /// Lists older than this are brought up to date: versions rotate on mirrors.
 const LISTS_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
 
@@ -85,7 +88,7 @@ impl Apt {
                 println!("lab: {error}; the lists stay as they were");
                 Ok(())
             }
-            Err(error) => Err(error),
+            Err(error) => Err(format!("{NO_PACKAGES}: {error}")),
         }
     }
 
@@ -152,7 +155,8 @@ impl Apt {
         make_folder(&folder)?;
         let mut command = self.command("apt-get");
         command.args(["download", "-qq"]).current_dir(&folder);
-        output(command.args(offers.iter().map(|o| &o.name)))?;
+        output(command.args(offers.iter().map(|o| &o.name)))
+            .map_err(|error| format!("{NO_PACKAGES}: {error}"))?;
         for offer in offers {
             let from = folder.join(&offer.file_name);
             fs::rename(&from, self.kept(offer)).map_err(|e| format!("{}: {e}", from.display()))?;
@@ -181,6 +185,7 @@ impl Apt {
             command.arg(format!("-o{key}={}", place.display()));
         }
         command.args(["-oAcquire::Languages=none", "-oAPT::Architecture=amd64"]);
+        command.arg("-oAcquire::Retries=3");
         // Downloads as whoever runs this: the sandbox's user cannot write here.
         command.arg("-oAPT::Sandbox::User=root");
         command.env("LC_ALL", "C");

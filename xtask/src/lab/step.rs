@@ -1,5 +1,6 @@
 //! The lab as a step of `test`: the suites of the newest kernel, each of their steps one test.
 
+use super::apt::NO_PACKAGES;
 use super::suites::{On, SUITES};
 use super::{able, binaries::DAEMON};
 use crate::Result;
@@ -27,10 +28,19 @@ pub(crate) fn step(daemon: &Path, progress: &mut Progress) -> Result<Outcome> {
             progress.say(line);
         }
     })?;
+    if let Some(why) = no_packages(&captured.lines).filter(|_| !captured.success) {
+        return Ok(skipped(why));
+    }
     let mut outcome = Outcome::of_command(captured);
     outcome.tally = tally(&outcome.output);
     outcome.summary = outcome.tally.line();
     Ok(outcome)
+}
+
+/// The line that says that the mirror gave nothing: whoever works without a network has no lab.
+fn no_packages(output: &[String]) -> Option<String> {
+    let line = output.iter().find(|line| line.contains(NO_PACKAGES))?;
+    Some(line.trim_start_matches("xtask: ").to_owned())
 }
 
 fn skipped(why: String) -> Outcome {
@@ -69,6 +79,15 @@ fn tally(output: &[String]) -> Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Without a mirror the lab is skipped, and says why.
+    #[test]
+    fn no_mirror_is_no_failure() {
+        let said = format!("xtask: {NO_PACKAGES}: apt-get update: no route to host");
+        let why = no_packages(&[String::from("lab: reading"), said]).unwrap();
+        assert!(why.starts_with(NO_PACKAGES), "{why}");
+        assert_eq!(no_packages(&[String::from("lab: booting 7.3.4")]), None);
+    }
 
     /// Steps are counted as tests, and each failure is named.
     #[test]
