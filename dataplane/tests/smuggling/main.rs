@@ -5,6 +5,8 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used)]
 
+#[path = "../../proto/tests/hostile/escapes.rs"]
+mod escapes;
 mod nginx;
 #[path = "../pipeline_support/mod.rs"]
 mod pipeline_support;
