@@ -2,7 +2,7 @@
 
 use crate::Result;
 use crate::steps::Progress;
-use std::io::{BufRead, BufReader, PipeReader};
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
@@ -87,8 +87,9 @@ fn next_line(
     }
 }
 
-fn send_lines(reader: PipeReader, sender: &Sender<String>) {
-    let mut reader = BufReader::new(reader);
+/// Sends what `output` says, line by line, to its end.
+pub(crate) fn send_lines(output: impl Read, sender: &Sender<String>) {
+    let mut reader = BufReader::new(output);
     let mut line = Vec::new();
     while let Ok(1..) = reader.read_until(b'\n', &mut line) {
         let text = String::from_utf8_lossy(&line).trim_end().to_owned();

@@ -6,10 +6,10 @@ use super::kernels::Kernel;
 use super::suites::Suite;
 use super::trees::Tools;
 use crate::Result;
-use std::io::{BufRead, BufReader, Read};
+use crate::process::send_lines;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -146,17 +146,5 @@ impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
-    }
-}
-
-fn send_lines(output: impl Read, sender: &Sender<String>) {
-    let mut reader = BufReader::new(output);
-    let mut line = Vec::new();
-    while let Ok(1..) = reader.read_until(b'\n', &mut line) {
-        let text = String::from_utf8_lossy(&line).trim_end().to_owned();
-        if sender.send(text).is_err() {
-            return;
-        }
-        line.clear();
     }
 }
