@@ -6,7 +6,7 @@
 //! its own size, so that it keeps no buffer from others; after that the viewer gets one record at
 //! a time until its socket has taken a number of them whole.
 
-use zonecast_io::{Buffer, Driver, Outgoing};
+use zonecast_io::{Buffer, Driver};
 use zonecast_ring::Lease;
 
 use super::produce::SEND_RECORDS_MAX;
@@ -42,19 +42,14 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         }
     }
 
-    /// The socket has taken the first `n` bytes of a send, and no more.
-    pub(crate) fn keep_rest(&mut self, id: PeerId, out: Outgoing<Lease>, n: usize) {
-        let Outgoing::Buffer(buffer) = out else {
-            return self.send_rest(id, out, n);
-        };
+    /// The socket has taken all of a send but this.
+    pub(crate) fn keep_rest(&mut self, id: PeerId, rest: &[u8]) {
         let Some(peer) = self.peers.get_mut(id) else {
             return;
         };
-        let rest: Box<[u8]> = buffer.filled()[n..].into();
-        drop(buffer);
         self.counters.sends_short.add(1);
         self.counters.rest_bytes.add(rest.len() as u64);
-        peer.rest = Some(rest);
+        peer.rest = Some(rest.into());
         peer.careful = CAREFUL_SENDS;
         if peer.writable.is_none() {
             peer.writable = Some(self.driver.writable(peer.conn, id.token()));

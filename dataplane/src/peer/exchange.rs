@@ -136,6 +136,13 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         };
         peer.send = None;
         let length = out.len();
+        // What is sent of a response from a buffer is what the socket took at once.
+        let out = match (&result, out) {
+            (Ok(n), Outgoing::Buffer(buffer)) if *n < length && peer.state == State::Response => {
+                return self.keep_rest(id, &buffer.filled()[*n..]);
+            }
+            (_, out) => out,
+        };
         match result {
             _ if peer.state == State::Closing => {
                 drop(out);
@@ -145,7 +152,6 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
                 drop(out);
                 self.send_failed(id, &error);
             }
-            Ok(n) if n < length && peer.state == State::Response => self.keep_rest(id, out, n),
             Ok(0) if length > 0 => {
                 drop(out);
                 self.terminate(id, How::Abort);
@@ -159,7 +165,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
     }
 
     /// The socket took only a part: the rest is sent as it is (it may be sealed).
-    pub(crate) fn send_rest(&mut self, id: PeerId, out: Outgoing<Lease>, n: usize) {
+    fn send_rest(&mut self, id: PeerId, out: Outgoing<Lease>, n: usize) {
         let rest = match out {
             Outgoing::Buffer(mut buffer) => {
                 let range = buffer.filled_range();
