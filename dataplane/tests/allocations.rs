@@ -1,4 +1,5 @@
-//! The data plane's threads allocate nothing for a request once it has been served a few times.
+//! The data plane's threads allocate nothing for a request once it has been served a few times,
+//! except to keep what a socket left of a send.
 //!
 //! A test of its own, because it replaces the allocator of the whole process.
 
@@ -96,17 +97,20 @@ fn run(config: zonecast_dataplane::Config, connect: impl Fn(&Running, usize) -> 
     }
     let mut viewers: Vec<Client> = (0..8).map(|n| connect(&running, n)).collect();
     requests(&mut viewers, 20);
-    let (before, before_bytes) = (
+    let short_sends = || running.sum(|zone| zone.sends_short);
+    let (before, before_bytes, before_short) = (
         ALLOCATIONS.load(Ordering::Relaxed),
         BYTES.load(Ordering::Relaxed),
+        short_sends(),
     );
     let rounds = 25;
     requests(&mut viewers, rounds);
     let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
     let bytes = BYTES.load(Ordering::Relaxed) - before_bytes;
     let requests = rounds * viewers.len() * PATHS.len();
-    println!("{requests} requests: {allocations} allocations, {bytes} bytes");
-    assert_eq!(allocations, 0, "in {requests} requests");
+    let short = short_sends() - before_short;
+    println!("{requests} requests: {allocations} allocations, {bytes} bytes; {short} short sends");
+    assert!(allocations <= short, "in {requests} requests");
     running.stop();
 }
 

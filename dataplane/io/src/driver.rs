@@ -201,6 +201,10 @@ pub trait Driver {
     /// How many buffers are left in the pool.
     fn buffers_free(&self) -> usize;
 
+    /// A larger buffer ([`BURST_BYTES`](crate::BURST_BYTES)) for [`Driver::send_now`] alone. There are
+    /// few; each comes back in the turn that sends it, and `None` says that all are on their way.
+    fn burst(&mut self) -> Option<Buffer>;
+
     /// The peer's address, where the driver can know it (an inet socket with a plain descriptor).
     fn peer(&self, conn: Conn) -> Option<SocketAddr>;
 

@@ -15,6 +15,6 @@ pub mod uring;
 pub mod wake;
 
 pub use driver::{Completion, Conn, Driver, Event, ListenerId, OpId, Outgoing, Time, Token};
-pub use pool::{BUFFER_BYTES, Buffer, Received};
+pub use pool::{BUFFER_BYTES, BURST_BYTES, Buffer, Received};
 pub use uring::{Descriptors, RingKind, UringConfig, UringDriver, UringStats};
 pub use wake::Waker;

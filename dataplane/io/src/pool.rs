@@ -15,8 +15,12 @@ use std::rc::Rc;
 
 use crate::memory::Memory;
 
-/// The size of every [`Buffer`]: four TLS records.
+/// The size of a [`Buffer`] that may be kept for a while: four TLS records, less what they add.
 pub const BUFFER_BYTES: usize = 64 * 1024;
+/// The size of a [`Buffer`] for one burst to a socket: sixteen TLS records with what they add.
+pub const BURST_BYTES: usize = 272 * 1024;
+/// Bursts of a loop. They come back with the turn that sends them.
+pub(crate) const BURSTS: u32 = 8;
 
 /// Equal buffers of one loop.
 pub(crate) struct Pool {
@@ -111,7 +115,8 @@ impl Drop for Slot {
     }
 }
 
-/// An owned buffer of [`BUFFER_BYTES`] bytes; goes back to its pool on drop. It belongs to one loop.
+/// An owned buffer of [`BUFFER_BYTES`] or [`BURST_BYTES`] bytes; goes back to its pool on drop. It
+/// belongs to one loop.
 ///
 /// It dereferences to all of its bytes; [`Buffer::filled`] is the part that a send takes.
 pub struct Buffer {
@@ -122,7 +127,6 @@ pub struct Buffer {
 impl Buffer {
     /// A free buffer of `pool`, with nothing filled.
     pub(crate) fn take(pool: &Rc<Pool>) -> Option<Buffer> {
-        debug_assert_eq!(pool.buffer_bytes(), BUFFER_BYTES);
         let slot = pool.take()?;
         Some(Buffer { slot, filled: 0..0 })
     }
@@ -133,7 +137,7 @@ impl Buffer {
     /// When the range does not lie inside the buffer.
     pub fn set(&mut self, start: usize, end: usize) {
         assert!(
-            start <= end && end <= BUFFER_BYTES,
+            start <= end && end <= self.len(),
             "{start}..{end} is not inside the buffer"
         );
         self.filled = start as u32..end as u32;

@@ -5,7 +5,7 @@
 //! the kernel's own sealing takes its place where a connection has it. A lease is held for
 //! the sealing call only.
 
-use zonecast_io::{BUFFER_BYTES, Buffer, Driver};
+use zonecast_io::{BUFFER_BYTES, BURST_BYTES, Buffer, Driver};
 use zonecast_proto::Status;
 use zonecast_proto::chunked::{CHUNK_END, LAST_CHUNK, SIZE_LINE_BYTES_MAX, encode_size};
 use zonecast_proto::response::HEAD_BYTES_MAX;
@@ -17,15 +17,19 @@ use crate::loops::Loop;
 use crate::peer::{Link, PeerId, State};
 use crate::tls::{Session, TlsError};
 
-/// Records of one send at most, each of which fits in a buffer with all that it adds. Larger
-/// sends cost more per byte on loopback, smaller ones more system calls.
-pub(super) const SEND_RECORDS_MAX: usize = 3;
-const _: () = assert!(
-    (SEND_RECORDS_MAX + 1) * Session::OVERHEAD_MAX
-        + SEND_RECORDS_MAX * Session::PLAINTEXT_MAX
-        + LAST_CHUNK.len()
-        <= BUFFER_BYTES
-);
+/// Records that fit in a buffer of the pool, with all that they add, and in a burst. Of what a
+/// socket is sent, more at once costs less per byte.
+const BUFFER_RECORDS: usize = 3;
+pub(super) const BURST_RECORDS: usize = 16;
+const _: () = {
+    assert!(bytes_of(BUFFER_RECORDS) <= BUFFER_BYTES);
+    assert!(bytes_of(BURST_RECORDS) <= BURST_BYTES);
+};
+
+/// What so many records take, and the end of a chunked body in one of its own.
+const fn bytes_of(records: usize) -> usize {
+    (records + 1) * Session::OVERHEAD_MAX + records * Session::PLAINTEXT_MAX + LAST_CHUNK.len()
+}
 
 /// What came of an attempt to make a send.
 enum Made {
@@ -103,10 +107,10 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         if response.head_sent && self.goes_from_ring(id, response) {
             return self.make_from_ring(id, response);
         }
-        let Some(mut buffer) = self.driver.buffer() else {
+        let Some((mut buffer, records)) = self.buffer_for(id, response) else {
             return Made::NoBuffer;
         };
-        match self.fill(id, response, &mut buffer) {
+        match self.fill(id, response, records, &mut buffer) {
             Ok(0) if response.ended => Made::Ended,
             Ok(0) => Made::NotYet,
             Ok(filled) => {
@@ -117,11 +121,28 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         }
     }
 
-    /// Fills `buffer`; returns the bytes in it.
+    /// A buffer for the next send, and how many records it is for.
+    fn buffer_for(&mut self, id: PeerId, response: &Response) -> Option<(Buffer, usize)> {
+        let records = self.records_max(id);
+        let small = response
+            .at
+            .left
+            .is_some_and(|left| left <= (BUFFER_RECORDS * Session::PLAINTEXT_MAX) as u64);
+        if records > BUFFER_RECORDS
+            && !small
+            && let Some(burst) = self.driver.burst()
+        {
+            return Some((burst, records));
+        }
+        Some((self.driver.buffer()?, records.min(BUFFER_RECORDS)))
+    }
+
+    /// Fills `buffer` with at most so many records; returns the bytes in it.
     fn fill(
         &mut self,
         id: PeerId,
         response: &mut Response,
+        records_max: usize,
         buffer: &mut [u8],
     ) -> Result<usize, Status> {
         let mut head_room = [0; HEAD_BYTES_MAX];
@@ -140,7 +161,6 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             0
         };
         let mut records = 0;
-        let records_max = self.records_max(id, response);
         while !only_head && records < records_max {
             let most = Session::PLAINTEXT_MAX - head.len() - framing;
             match self.next_piece(&response.body, &mut response.at, most) {

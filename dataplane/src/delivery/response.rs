@@ -229,7 +229,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         let Some(peer) = self.peers.get_mut(id) else {
             return;
         };
-        peer.careful = peer.careful.saturating_sub(1);
+        Self::took_whole(peer);
         let path = peer.link.path();
         let Some(response) = &mut peer.response else {
             return;

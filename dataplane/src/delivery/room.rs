@@ -3,30 +3,31 @@
 //! Behind every send of a response but the last goes a wait for room, and nothing is made before
 //! it is over: a viewer that does not read holds no send buffer. A socket may still take less than
 //! was made. What it leaves is kept as it is, since a record is never sealed twice, in memory of
-//! its own size, so that it keeps no buffer from others; after that the viewer gets one record at
-//! a time until its socket has taken a number of them whole.
+//! its own size, so that it keeps no buffer from others.
+//!
+//! How many records are made at once is learned from each socket: one at first, one more for every
+//! send that it took whole, half of what it took for one that it did not. And while a loop keeps
+//! [`REST_BYTES_MAX`] for its viewers they get one at a time, so that many who stall hold one record
+//! each and this much in all.
 
-use zonecast_io::{Buffer, Driver};
+use zonecast_io::{BUFFER_BYTES, Buffer, Driver};
 use zonecast_ring::Lease;
 
-use super::produce::SEND_RECORDS_MAX;
-use super::response::Response;
+use super::produce::BURST_RECORDS;
 use crate::loops::Loop;
-use crate::peer::{PeerId, State};
+use crate::peer::{Peer, PeerId, State};
+use crate::tls::Session;
 
-/// So many sends of one record follow one that the socket did not take whole.
-const CAREFUL_SENDS: u8 = 16;
+/// What a loop keeps for viewers whose sockets took less than was made, before it makes less.
+const REST_BYTES_MAX: u64 = 4 << 20;
 
 impl<D: Driver<Hold = Lease>> Loop<D> {
-    /// How many records the next send may have. Nobody has waited for room before the first of a
-    /// response.
-    pub(super) fn records_max(&self, id: PeerId, response: &Response) -> usize {
-        let careful = self.peers.get(id).is_none_or(|peer| peer.careful > 0);
-        if careful || !response.head_sent {
-            1
-        } else {
-            SEND_RECORDS_MAX
+    /// How many records the next send may have.
+    pub(super) fn records_max(&self, id: PeerId) -> usize {
+        if self.counters.rest_bytes.get() >= REST_BYTES_MAX {
+            return 1;
         }
+        self.peers.get(id).map_or(1, |peer| peer.records.into())
     }
 
     /// Sends what the socket takes of a response's bytes; if more follow, waits for room.
@@ -42,15 +43,21 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         }
     }
 
-    /// The socket has taken all of a send but this.
-    pub(crate) fn keep_rest(&mut self, id: PeerId, rest: &[u8]) {
+    /// The socket has taken all of a send.
+    pub(super) fn took_whole(peer: &mut Peer) {
+        peer.records = (peer.records + 1).min(BURST_RECORDS as u8);
+    }
+
+    /// The socket has taken so many bytes of a send, but not this.
+    pub(crate) fn keep_rest(&mut self, id: PeerId, taken: usize, rest: &[u8]) {
         let Some(peer) = self.peers.get_mut(id) else {
             return;
         };
+        let records = taken / Session::PLAINTEXT_MAX;
+        peer.records = (records / 2).clamp(1, BURST_RECORDS) as u8;
         self.counters.sends_short.add(1);
         self.counters.rest_bytes.add(rest.len() as u64);
         peer.rest = Some(rest.into());
-        peer.careful = CAREFUL_SENDS;
         if peer.writable.is_none() {
             peer.writable = Some(self.driver.writable(peer.conn, id.token()));
         }
@@ -58,7 +65,12 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
 
     /// Sends what the socket left of the last send.
     pub(super) fn send_what_was_left(&mut self, id: PeerId) {
-        let Some(mut buffer) = self.driver.buffer() else {
+        let rest = self.peers.get(id).and_then(|peer| peer.rest.as_ref());
+        let buffer = match rest.map_or(0, |rest| rest.len()) {
+            0..=BUFFER_BYTES => self.driver.buffer(),
+            _ => self.driver.burst(),
+        };
+        let Some(mut buffer) = buffer else {
             return self.starve(id);
         };
         let Some(rest) = self.peers.get_mut(id).and_then(|peer| peer.rest.take()) else {

@@ -139,7 +139,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         // What is sent of a response from a buffer is what the socket took at once.
         let out = match (&result, out) {
             (Ok(n), Outgoing::Buffer(buffer)) if *n < length && peer.state == State::Response => {
-                return self.keep_rest(id, &buffer.filled()[*n..]);
+                return self.keep_rest(id, *n, &buffer.filled()[*n..]);
             }
             (_, out) => out,
         };

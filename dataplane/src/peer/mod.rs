@@ -56,8 +56,8 @@ pub(crate) struct Peer {
     pub(crate) writable: Option<OpId>,
     /// What the socket did not take of a response's last send, as it is (it may be sealed).
     pub(crate) rest: Option<Box<[u8]>>,
-    /// So many sends are of one record: the socket has taken less than was made for it.
-    pub(crate) careful: u8,
+    /// So many records are made for it at once.
+    pub(crate) records: u8,
     /// A shutdown is in flight, or was done.
     pub(crate) shut: bool,
     pub(crate) shutting: bool,
@@ -109,7 +109,7 @@ impl Peer {
             send: None,
             writable: None,
             rest: None,
-            careful: 0,
+            records: 1,
             shut: false,
             shutting: false,
             finished: false,

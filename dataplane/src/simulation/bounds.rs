@@ -1,6 +1,6 @@
 //! What is held at any moment: whether it is within its bounds, and whether it was worth seeing.
 
-use zonecast_io::{BUFFER_BYTES, Driver};
+use zonecast_io::{BURST_BYTES, Driver};
 use zonecast_ring::Lease;
 
 use super::assembly::STREAMS_MAX;
@@ -85,7 +85,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             ("messages that wait", self.post.waiting(), slots * 8 + 64),
             ("bytes of a peer", bytes, PEER_BYTES_MAX),
             ("answers that a peer does not read", held, HELD_MAX),
-            ("bytes that a socket left", rest, BUFFER_BYTES),
+            ("bytes that a socket left", rest, BURST_BYTES),
             (
                 "bytes of a pinned upload",
                 body,

@@ -259,6 +259,10 @@ impl Driver for Flawed {
         self.inner.buffers_free()
     }
 
+    fn burst(&mut self) -> Option<Buffer> {
+        self.inner.burst()
+    }
+
     fn peer(&self, conn: Conn) -> Option<SocketAddr> {
         self.inner.peer(conn)
     }

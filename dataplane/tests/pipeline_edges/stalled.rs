@@ -12,9 +12,12 @@ const VIEWERS: usize = 1000;
 const SEGMENT: usize = 6_000_000;
 /// What a record takes on the wire, at most.
 const RECORD: u64 = (16 << 10) + 29;
+/// What each of the two loops keeps besides before it sends one record at a time, and a burst that may
+/// be under way then.
+const KEPT: u64 = (4 << 20) + (272 << 10);
 
 /// Shows that a thousand viewers who do not read leave all send buffers in the pool, have been given
-/// no more bytes than their sockets hold, and wait with at most one sealed record each; that another
+/// no more bytes than their sockets hold, and wait with little more than one sealed record each; that another
 /// viewer is served meanwhile by a pool far smaller than they are many; that each of those who read
 /// on gets the right bytes to the end.
 #[test]
@@ -57,7 +60,8 @@ fn a_thousand() {
     let short = running.sum(|zone| zone.sends_short);
     println!("{each} bytes handed to each socket, {short} short sends, {kept} bytes kept in all");
     assert!(each < 512 << 10, "the socket has an end");
-    assert!(kept <= VIEWERS as u64 * RECORD, "at most one record each");
+    let most = VIEWERS as u64 * RECORD + 2 * KEPT;
+    assert!(kept <= most, "{kept} bytes kept, {most} at most");
     running.until("every buffer is in the pool", |_| {
         running.sum(|zone| zone.send_buffers_free) == buffers
     });
@@ -87,6 +91,7 @@ fn no_more_viewers_than_the_kernel_has_memory_for() {
     assert_eq!(first.get("/live/a/0.ts", "").status, 200);
     let mut hog = Client::connect_small(running.viewers);
     hog.send(b"GET /live/a/0.ts HTTP/1.1\r\nHost: x\r\n\r\n");
+    running.until("the hog is answered", |_| running.responses(200) == 2);
     running.until("the kernel holds something", |dataplane| {
         dataplane.sample_socket_memory();
         dataplane.counters().zones[0].overloaded

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use crate::driver::{Completion, Conn, Driver, ListenerId, OpId, Outgoing, Time, Token};
-use crate::pool::{BUFFER_BYTES, Buffer, Pool};
+use crate::pool::{Buffer, Pool};
 use crate::wake::Waker;
 
 use super::complete::check;
@@ -35,6 +35,7 @@ pub struct SimDriver<H> {
     pub(super) index: usize,
     pub(super) slab: Slab<H>,
     send_pool: Rc<Pool>,
+    burst_pool: Rc<Pool>,
     waker: Waker,
     now: Time,
     random: Random,
@@ -47,6 +48,7 @@ impl<H> SimDriver<H> {
     pub(super) fn new(world: Rc<RefCell<World>>, config: &SimConfig) -> SimDriver<H> {
         let side = Side::new(config);
         let (send_pool, waker) = (Rc::clone(&side.send_pool), side.waker.clone());
+        let burst_pool = Rc::clone(&side.burst_pool);
         let mut inside = world.borrow_mut();
         let index = inside.sides.len();
         inside.sides.push(side);
@@ -57,6 +59,7 @@ impl<H> SimDriver<H> {
             index,
             slab: Slab::new(),
             send_pool,
+            burst_pool,
             waker,
             now,
             random,
@@ -154,10 +157,11 @@ impl<H> Driver for SimDriver<H> {
     }
 
     fn receive_into(&mut self, conn: Conn, buffer: Buffer, at: usize, token: Token) -> OpId {
-        assert!(at < BUFFER_BYTES, "{at} is inside the buffer");
+        assert!(at < buffer.len(), "{at} is inside the buffer");
+        let room = buffer.len() - at;
         let payload = Payload::Into(buffer, at);
         self.submit(conn, Kind::Receive, token, payload, |socket| {
-            Submission::Receive(socket, Some(BUFFER_BYTES - at))
+            Submission::Receive(socket, Some(room))
         })
     }
 
@@ -232,6 +236,13 @@ impl<H> Driver for SimDriver<H> {
             return 0;
         }
         self.send_pool.free_count()
+    }
+
+    fn burst(&mut self) -> Option<Buffer> {
+        if self.withheld() {
+            return None;
+        }
+        Buffer::take(&self.burst_pool)
     }
 
     fn peer(&self, conn: Conn) -> Option<SocketAddr> {

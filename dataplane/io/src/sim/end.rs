@@ -28,7 +28,11 @@ impl World {
     pub(super) fn leaks(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for (at, side) in self.sides.iter().enumerate() {
-            for (name, pool) in [("send", &side.send_pool), ("receive", &side.receive_pool)] {
+            for (name, pool) in [
+                ("send", &side.send_pool),
+                ("burst", &side.burst_pool),
+                ("receive", &side.receive_pool),
+            ] {
                 let missing = pool.count() - pool.free_count();
                 if missing > 0 {
                     lines.push(format!(

@@ -5,13 +5,16 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::driver::{Conn, ListenerId, OpId, Time};
-use crate::pool::{BUFFER_BYTES, Pool, Received};
+use crate::pool::{BUFFER_BYTES, BURST_BYTES, Pool, Received};
 use crate::wake::Waker;
 
 use super::config::SimConfig;
 use super::slab::Target;
 use super::socket::SocketId;
 use super::table::Table;
+
+/// So few that a loop is often without one.
+const BURSTS: u32 = 2;
 
 /// What a loop asks for between two turns; it begins with the next turn, in order.
 pub(super) enum Submission {
@@ -101,6 +104,7 @@ pub(super) struct Side {
     /// Receives that wait for a buffer, oldest first; may name sockets that wait no more.
     pub(super) starved: VecDeque<SocketId>,
     pub(super) send_pool: Rc<Pool>,
+    pub(super) burst_pool: Rc<Pool>,
     pub(super) receive_pool: Rc<Pool>,
 }
 
@@ -120,6 +124,7 @@ impl Side {
             ready: VecDeque::new(),
             starved: VecDeque::new(),
             send_pool: Pool::new(config.send_buffers, BUFFER_BYTES),
+            burst_pool: Pool::new(BURSTS, BURST_BYTES),
             receive_pool: Pool::new(config.receive_buffers, config.receive_buffer_bytes),
         }
     }

@@ -40,7 +40,7 @@ use zonecast_numa::Regions;
 
 use crate::driver::{Completion, Conn, Driver, ListenerId, OpId, Outgoing, Time, Token};
 use crate::memory::Memory;
-use crate::pool::{BUFFER_BYTES, Buffer, Pool};
+use crate::pool::{BUFFER_BYTES, BURST_BYTES, BURSTS, Buffer, Pool};
 use crate::wake::Waker;
 
 use accept::Listener;
@@ -65,11 +65,18 @@ pub struct UringDriver<H> {
     /// Receives that wait for a buffer, oldest first; may name operations that are gone.
     starved: VecDeque<OpId>,
     send_pool: Rc<Pool>,
+    burst_pool: Rc<Pool>,
+    /// Bytes of sends that do not wait, since the kernel was last entered.
+    queued: usize,
+    /// Such sends were many enough to be submitted before the turn.
+    burst: bool,
     regions: Option<Regions>,
     /// Completions that needed no kernel, for the next turn.
     ready: Vec<Completion<H>>,
     /// Completions between the kernel's queue and their handling.
     reaped: Vec<cqueue::Entry>,
+    /// Those of them that are for a later turn, oldest first.
+    later: VecDeque<cqueue::Entry>,
     waker: Waker,
     /// Where the wake-up's count goes; nobody reads it.
     wake_memory: Rc<Memory>,
@@ -118,9 +125,13 @@ impl<H> UringDriver<H> {
             receive_ring,
             starved: VecDeque::with_capacity(operations_max),
             send_pool: Pool::new(config.send_buffers, BUFFER_BYTES),
+            burst_pool: Pool::new(BURSTS, BURST_BYTES),
+            queued: 0,
+            burst: false,
             regions: config.regions,
             ready: Vec::with_capacity(64),
             reaped: Vec::with_capacity(completions_max),
+            later: VecDeque::with_capacity(completions_max),
             waker: Waker::with_eventfd(eventfd(0, EventfdFlags::CLOEXEC)?),
             wake_memory: Rc::new(Memory::new(size_of::<u64>())),
             wake_armed: false,
@@ -226,6 +237,10 @@ impl<H> Driver for UringDriver<H> {
 
     fn buffers_free(&self) -> usize {
         self.send_pool.free_count()
+    }
+
+    fn burst(&mut self) -> Option<Buffer> {
+        Buffer::take(&self.burst_pool)
     }
 
     fn peer(&self, conn: Conn) -> Option<SocketAddr> {

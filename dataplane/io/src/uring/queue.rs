@@ -110,9 +110,9 @@ impl Queue {
         self.entered(entered)
     }
 
-    /// Moves what has completed into `reaped`, at most `max` of it.
-    pub(super) fn reap(&mut self, reaped: &mut Vec<cqueue::Entry>, max: usize) {
-        reaped.extend(self.ring.completion().take(max));
+    /// Moves what has completed into `reaped`.
+    pub(super) fn reap(&mut self, reaped: &mut Vec<cqueue::Entry>) {
+        reaped.extend(self.ring.completion());
     }
 
     /// Closes the connections in the ring's file table now; after the ring itself is closed the kernel
@@ -176,10 +176,10 @@ mod tests {
         assert!(queue.has_work());
         queue.submit_and_wait(None).expect("the kernel takes nops");
         let mut reaped = Vec::new();
-        queue.reap(&mut reaped, 21);
+        queue.reap(&mut reaped);
         while reaped.len() < 21 {
             queue.submit_and_wait(None).expect("the kernel takes nops");
-            queue.reap(&mut reaped, 21);
+            queue.reap(&mut reaped);
         }
         let order: Vec<u64> = reaped.iter().map(cqueue::Entry::user_data).collect();
         assert_eq!(order, (0..21).collect::<Vec<u64>>());

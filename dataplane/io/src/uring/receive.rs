@@ -10,7 +10,7 @@ use std::ptr;
 use io_uring::{cqueue, opcode, squeue};
 
 use crate::driver::{Completion, Conn, Event, OpId, Token};
-use crate::pool::{BUFFER_BYTES, Buffer, Received};
+use crate::pool::{Buffer, Received};
 
 use super::buffer_ring;
 use super::connections::on_target;
@@ -105,10 +105,10 @@ impl<H> UringDriver<H> {
         at: usize,
         token: Token,
     ) -> OpId {
-        assert!(at < BUFFER_BYTES, "{at} is inside the buffer");
+        assert!(at < buffer.len(), "{at} is inside the buffer");
         // SAFETY: `at` is inside the buffer, as just asserted.
         let address = unsafe { buffer.address().add(at) }.as_ptr();
-        let length = (BUFFER_BYTES - at) as u32;
+        let length = (buffer.len() - at) as u32;
         let target = self.connections.begin(conn);
         let operation = Operation::ReceiveInto { conn, buffer };
         let id = self.operations.insert(token, operation);

@@ -52,6 +52,7 @@ impl<H> UringDriver<H> {
                 return false;
             }
             self.reap(&mut ended);
+            self.hand_out(usize::MAX, &mut ended);
             ended.clear();
         }
     }
