@@ -58,6 +58,8 @@ pub struct ListenerConfig {
     pub address: ListenAddress,
     /// Whether viewers speak TLS here.
     pub tls: bool,
+    /// Whether the kernel seals what viewers are sent, where it can (kTLS).
+    pub kernel_tls: bool,
     /// What a connection of this listener may take.
     pub limits: ConnectionLimits,
 }

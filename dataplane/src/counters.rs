@@ -174,6 +174,10 @@ pub struct LoopCounters {
     pub buffers_free: Count,
     /// Sends of which the socket took only a part.
     pub sends_short: Count,
+    /// Connections that the kernel has taken the sending side of.
+    pub kernel_handovers: Count,
+    /// Connections that it has refused, or would not give another key.
+    pub kernel_refusals: Count,
     /// Bytes that sockets left of their last sends, kept now.
     pub rest_bytes: Count,
     /// Turns of the loop (each at most one system call).
@@ -207,6 +211,8 @@ impl LoopCounters {
             timeouts: Count::default(),
             buffers_free: Count::default(),
             sends_short: Count::default(),
+            kernel_handovers: Count::default(),
+            kernel_refusals: Count::default(),
             rest_bytes: Count::default(),
             turns: Count::default(),
             pulse: Count::default(),
@@ -299,6 +305,10 @@ pub struct ZoneCounters {
     pub send_buffers_free: u64,
     /// See [`LoopCounters::sends_short`].
     pub sends_short: u64,
+    /// See [`LoopCounters::kernel_handovers`].
+    pub kernel_handovers: u64,
+    /// See [`LoopCounters::kernel_refusals`].
+    pub kernel_refusals: u64,
     /// See [`LoopCounters::rest_bytes`].
     pub rest_bytes: u64,
     /// See [`LoopCounters::turns`].
@@ -377,6 +387,8 @@ fn add_loop(sum: &mut CounterSnapshot, from: &LoopCounters) {
     zone.timeouts += from.timeouts.get();
     zone.send_buffers_free += from.buffers_free.get();
     zone.sends_short += from.sends_short.get();
+    zone.kernel_handovers += from.kernel_handovers.get();
+    zone.kernel_refusals += from.kernel_refusals.get();
     zone.rest_bytes += from.rest_bytes.get();
     zone.turns += from.turns.get();
     zone.ingest_bytes += from.ingest_bytes.get();

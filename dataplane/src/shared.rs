@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
+use zonecast_io::KernelTls;
 use zonecast_numa::{Arena, ControlMemory, ZoneId};
 
 use crate::config::{ConnectionLimits, Limits};
@@ -29,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) loops_busy: AtomicUsize,
     pub(crate) saver: Option<Saver>,
     pub(crate) socket_memory: SocketMemory,
+    /// What the kernel can seal.
+    pub(crate) kernel_tls: KernelTls,
     /// An upload that is silent for this long is aborted.
     pub(crate) ingest_idle: std::time::Duration,
     /// Unix time of the driver's epoch, in nanoseconds.
@@ -42,6 +45,8 @@ pub(crate) struct Listener {
     pub(crate) limits: ConnectionLimits,
     /// `None`: no TLS.
     pub(crate) acceptor: Option<Acceptor>,
+    /// The kernel seals what is sent, where it can.
+    pub(crate) kernel_tls: bool,
     /// Connections now, over all loops.
     connections: AtomicU32,
 }
@@ -52,12 +57,14 @@ impl Listener {
         role: Role,
         limits: ConnectionLimits,
         acceptor: Option<Acceptor>,
+        kernel_tls: bool,
     ) -> Self {
         Self {
             name: name.to_owned(),
             role,
             limits,
             acceptor,
+            kernel_tls,
             connections: AtomicU32::new(0),
         }
     }

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use zonecast_numa::Span;
 
+use crate::kernel_tls::KernelKey;
 use crate::pool::{Buffer, Received};
 use crate::wake::Waker;
 
@@ -59,6 +60,9 @@ pub struct OpId {
 /// An open connection of one driver; meaningless to any other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Conn(pub u32);
+
+/// Bytes of a message that [`Driver::send_record`] takes: an alert has 2, a KeyUpdate 5.
+pub const RECORD_MESSAGE_MAX: usize = 8;
 
 /// A listening socket of one driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -127,6 +131,10 @@ pub enum Event<H> {
     },
     /// The socket takes bytes again, or has failed: the next send tells.
     Writable(io::Result<()>),
+    /// The kernel seals what is sent from here on; or it does not, and nothing has changed.
+    SealedByKernel(io::Result<()>),
+    /// A control record of [`Driver::send_record`] is sent.
+    RecordSent(io::Result<()>),
     /// Our sending side is shut.
     Shutdown(io::Result<()>),
     /// The connection is gone and its number is free.
@@ -174,6 +182,19 @@ pub trait Driver {
     /// Waits until the socket takes bytes: [`Event::Writable`]. Submitted behind a
     /// [`Driver::send_now`] it looks at the socket when that send is over.
     fn writable(&mut self, conn: Conn, token: Token) -> OpId;
+
+    /// Has the kernel seal what is sent on `conn` from here on, with `key`; for a connection that it
+    /// seals already, with `key` instead of the one that it has. Nothing may be sent meanwhile:
+    /// [`Event::SealedByKernel`] ends it.
+    fn seal_in_kernel(&mut self, conn: Conn, key: Box<KernelKey>, token: Token) -> OpId;
+
+    /// Sends one record of the given type (an alert, a handshake message) on a connection that the
+    /// kernel seals, behind everything that was sent before: [`Event::RecordSent`] when all of it is
+    /// the socket's.
+    ///
+    /// # Panics
+    /// When the message is longer than [`RECORD_MESSAGE_MAX`].
+    fn send_record(&mut self, conn: Conn, record_type: u8, message: &[u8], token: Token) -> OpId;
 
     /// Finishes our sending side; the peer sees the end of the stream.
     fn shutdown(&mut self, conn: Conn, token: Token) -> OpId;

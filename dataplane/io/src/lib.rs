@@ -2,11 +2,12 @@
 //!
 //! [`driver`] is what a loop sees: one trait, [`Driver`], of owned operations and their
 //! completions. [`pool`] holds the buffers that travel through it, [`wake`] ends a loop's wait from
-//! another thread, [`listen`] makes listening sockets, and [`uring`] is the driver that runs in
+//! another thread, [`listen`] makes listening sockets, [`kernel_tls`] says what the kernel can seal, and [`uring`] is the driver that runs in
 //! production; [`sim`] is the seeded simulation of it. This crate knows sockets and bytes; it knows
 //! no protocol, no ring and no viewer.
 
 pub mod driver;
+pub mod kernel_tls;
 pub mod listen;
 mod memory;
 pub mod pool;
@@ -14,7 +15,10 @@ pub mod sim;
 pub mod uring;
 pub mod wake;
 
-pub use driver::{Completion, Conn, Driver, Event, ListenerId, OpId, Outgoing, Time, Token};
+pub use driver::{
+    Completion, Conn, Driver, Event, ListenerId, OpId, Outgoing, RECORD_MESSAGE_MAX, Time, Token,
+};
+pub use kernel_tls::{KernelKey, KernelTls, TlsCipher, TlsVersion};
 pub use pool::{BUFFER_BYTES, BURST_BYTES, Buffer, Received};
 pub use uring::{Descriptors, RingKind, UringConfig, UringDriver, UringStats};
 pub use wake::Waker;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use zonecast_io::UringConfig;
+use zonecast_io::{KernelTls, UringConfig};
 use zonecast_numa::NumaError;
 use zonecast_numa::zones::{self, LoopPlace};
 
@@ -82,6 +82,7 @@ struct Plan<'a> {
     name: &'a str,
     address: &'a ListenAddress,
     tls: bool,
+    kernel_tls: bool,
     role: Role,
     limits: ConnectionLimits,
 }
@@ -119,13 +120,20 @@ impl Dataplane {
                     fd,
                 });
             }
-            listeners.push(Listener::new(plan.name, plan.role, plan.limits, acceptor));
+            listeners.push(Listener::new(
+                plan.name,
+                plan.role,
+                plan.limits,
+                acceptor,
+                plan.kernel_tls,
+            ));
             addresses.push(BoundAddress {
                 name: plan.name.to_owned(),
                 address,
                 tls: plan.tls,
             });
         }
+        let kernel_tls = what_the_kernel_seals(&plans);
         let connections_max = plans.iter().map(|p| p.limits.connections_max).sum();
         let registry = registry(&config, &places, epoch_unix)?;
         let saver = saver(&config)?;
@@ -158,13 +166,14 @@ impl Dataplane {
                 .collect(),
             loops_busy: places.len().into(),
             saver,
+            kernel_tls: kernel_tls.clone(),
             socket_memory: SocketMemory::new(config.limits.socket_memory_max),
             ingest_idle: config.ingest.ingest_idle,
             epoch_unix_ns: epoch_unix.as_nanos() as u64,
         });
         let (boxes, threads, more) = start_loops(&shared, &places, seats, &driver)?;
         notes.extend(more);
-        notes.push(byte_path_note(&plans));
+        notes.push(byte_path_note(&plans, &kernel_tls));
         Ok(Self {
             shared,
             boxes,
@@ -185,6 +194,7 @@ fn plans(config: &Config) -> Vec<Plan<'_>> {
         name: &listener.name,
         address: &listener.address,
         tls: listener.tls,
+        kernel_tls: listener.tls && listener.kernel_tls,
         role: Role::Viewer,
         limits: listener.limits,
     });
@@ -192,6 +202,7 @@ fn plans(config: &Config) -> Vec<Plan<'_>> {
         name: "ingest",
         address,
         tls: config.ingest.tls,
+        kernel_tls: false,
         role: Role::Encoder,
         limits: config.ingest.limits,
     });
@@ -333,15 +344,35 @@ fn with_remedy(error: std::io::Error) -> std::io::Error {
     }
 }
 
-fn byte_path_note(plans: &[Plan<'_>]) -> String {
+/// Asks the kernel, where a listener wants to know.
+fn what_the_kernel_seals(plans: &[Plan<'_>]) -> KernelTls {
+    if plans.iter().any(|plan| plan.kernel_tls) {
+        KernelTls::probe()
+    } else {
+        KernelTls::none("kernel_tls = false")
+    }
+}
+
+/// One line: which way bytes to viewers take, and why not a better one.
+fn byte_path_note(plans: &[Plan<'_>], kernel: &KernelTls) -> String {
     let tls = plans
         .iter()
         .any(|plan| plan.tls && plan.role == Role::Viewer);
-    if tls {
-        "byte path: userspace_tls for TLS listeners (this build has no kernel TLS), plain for \
-         the others"
-            .to_owned()
-    } else {
-        "byte path: plain (no TLS listener)".to_owned()
+    match (tls, kernel.refusal()) {
+        (false, _) => "byte path: plain (no TLS listener)".to_owned(),
+        (true, Some(reason)) => {
+            format!("byte path: userspace_tls for TLS listeners ({reason}), plain for the others")
+        }
+        (true, None) => {
+            let again = if kernel.rekeys() {
+                "keys can change"
+            } else {
+                "no change of keys: a KeyUpdate ends the connection"
+            };
+            format!(
+                "byte path: ktls for TLS listeners ({}; {again}), plain for the others",
+                kernel.described()
+            )
+        }
     }
 }

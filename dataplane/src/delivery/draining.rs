@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
-use zonecast_io::{Driver, Outgoing};
+use rustls::AlertDescription;
+use zonecast_io::Driver;
 use zonecast_ring::Lease;
 
 use crate::loops::Loop;
-use crate::peer::{How, Link, PeerId, State, Step};
+use crate::peer::{How, PeerId, State, Step};
 
 /// The peer may take this long to end.
 const LINGER: Duration = Duration::from_secs(2);
@@ -21,18 +22,9 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             return;
         };
         peer.state.go(State::Draining);
-        let notify = match &mut peer.link {
-            Link::Tls(session) if peer.send.is_none() => self.driver.buffer().and_then(|mut b| {
-                let n = session.seal_close_notify(&mut b).ok()?;
-                b.set(0, n);
-                Some(b)
-            }),
-            _ => None,
-        };
         self.set_draining_deadline(id);
-        match notify {
-            Some(notify) => self.send(id, Outgoing::Buffer(notify), false),
-            None => self.shut(id),
+        if !self.send_alert(id, AlertDescription::CloseNotify) {
+            self.shut(id);
         }
         self.advance(id);
     }

@@ -6,6 +6,7 @@
 use zonecast_io::{BUFFER_BYTES, Driver, Outgoing};
 use zonecast_ring::Lease;
 
+use super::handover::key_for_the_kernel;
 use crate::counters::IngestError;
 use crate::loops::Loop;
 use crate::peer::{How, Link, PeerId, Role, State, Step};
@@ -108,11 +109,12 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             return Step::Stop;
         };
         match handshake.finish() {
-            Ok((session, rest)) => {
+            Ok((mut session, rest)) => {
                 let resumed = session.agreed().resumed;
+                let listener = &self.shared.listeners[peer.listener];
+                let key = key_for_the_kernel(&self.shared, listener, &mut session);
                 peer.link = Link::Tls(Box::new(session));
                 peer.inbox.refill(&rest);
-                peer.state.go(State::Request);
                 let counters = &self.counters;
                 let count = if resumed {
                     &counters.handshakes_resumed
@@ -120,7 +122,13 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
                     &counters.handshakes_full
                 };
                 count.add(1);
-                self.begin_request(id);
+                peer.kernel_key = key;
+                if peer.kernel_key.is_some() {
+                    peer.state.go(State::Handover);
+                } else {
+                    peer.state.go(State::Request);
+                    self.begin_request(id);
+                }
                 Step::Again
             }
             Err(error) => {

@@ -1,4 +1,4 @@
-//! A viewer's life, one file a phase: handshake, request, waiting, response, draining.
+//! A viewer's life, one file a phase: handshake, handover, request, waiting, response, draining.
 //!
 //! `docs/viewer-life.md` draws it; `peer/state.rs` has the table.
 
@@ -6,6 +6,7 @@ mod answer;
 mod body;
 mod draining;
 mod from_ring;
+mod handover;
 mod handshake;
 mod produce;
 mod request;

@@ -2,8 +2,7 @@
 //! buffer.
 //!
 //! This is the seam between what is sent and how: [`put`] copies or seals one record, and
-//! the kernel's own sealing takes its place where a connection has it. A lease is held for
-//! the sealing call only.
+//! for a connection that the kernel seals it only copies. A lease is held for that call only.
 
 use zonecast_io::{BUFFER_BYTES, BURST_BYTES, Buffer, Driver};
 use zonecast_proto::Status;
@@ -60,6 +59,12 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         if peer.rest.is_some() {
             return self.send_what_was_left(id);
         }
+        if self.changes_kernel_key(id) {
+            return;
+        }
+        let Some(peer) = self.peers.get_mut(id) else {
+            return;
+        };
         let Some(mut response) = peer.response.take() else {
             return;
         };
@@ -290,7 +295,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         let plain = self
             .peers
             .get(id)
-            .is_some_and(|peer| matches!(peer.link, Link::Plain));
+            .is_some_and(|peer| peer.link.takes_plaintext());
         plain && matches!(response.body, Body::Object(_)) && response.at.left.is_some()
     }
 
@@ -317,8 +322,8 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
 /// Copies, or seals into one record.
 fn put(link: &mut Link, pieces: &[&[u8]], out: &mut [u8]) -> Result<usize, TlsError> {
     match link {
-        Link::Tls(session) => session.seal(pieces, out),
-        Link::Plain | Link::Handshake(_) => {
+        Link::Tls(session) if !session.is_sealed_by_kernel() => session.seal(pieces, out),
+        Link::Plain | Link::Tls(_) | Link::Handshake(_) => {
             let mut at = 0;
             for piece in pieces {
                 out[at..at + piece.len()].copy_from_slice(piece);

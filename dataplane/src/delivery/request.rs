@@ -13,7 +13,7 @@ use super::answer::{Asked, Found, Refused};
 use crate::counters::IngestError;
 use crate::ingest::{self, Delete, Upload};
 use crate::loops::Loop;
-use crate::peer::{How, PeerId, Plaintext, Role, Step};
+use crate::peer::{How, Link, PeerId, Plaintext, Role, Step};
 use crate::shared::Shared;
 use crate::stream::Stream;
 
@@ -55,6 +55,11 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
                 self.release_held(id);
                 Step::Stop
             }
+            // A KeyUpdate that cannot be answered: nothing more may be sent under this key.
+            Some(_) if self.key_is_stuck(id) => {
+                self.say_goodbye(id);
+                Step::Stop
+            }
             Some(Plaintext::Some) => self.read_head(id),
             Some(_) => {
                 self.await_head(id);
@@ -62,6 +67,11 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             }
             None => Step::Stop,
         }
+    }
+
+    fn key_is_stuck(&self, id: PeerId) -> bool {
+        let link = self.peers.get(id).map(|peer| &peer.link);
+        matches!(link, Some(Link::Tls(session)) if session.close_due())
     }
 
     /// The head is not complete and nothing more is there.

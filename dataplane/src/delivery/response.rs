@@ -21,7 +21,7 @@ use zonecast_ring::{ChunkRef, Lease};
 use super::Asked;
 use super::answer::Refused;
 use crate::loops::Loop;
-use crate::peer::{How, PeerId, Role, State};
+use crate::peer::{How, Link, PeerId, Role, State};
 use crate::stream::{Object, Pinned, Stream};
 
 /// How often a response's rate is looked at.
@@ -235,6 +235,9 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             return;
         };
         let sent = std::mem::take(&mut response.in_flight);
+        if let Link::Tls(session) = &mut peer.link {
+            session.add_kernel_bytes(sent);
+        }
         response.reading = None;
         response.rate_bytes += sent;
         if peer.role == Role::Viewer {
@@ -253,7 +256,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             return;
         };
         let keep = peer.response.take().is_some_and(|r| r.keep_alive);
-        let worn = matches!(&peer.link, crate::peer::Link::Tls(s) if s.close_due());
+        let worn = matches!(&peer.link, Link::Tls(s) if s.close_due());
         if keep && !worn && self.draining.is_none() {
             peer.state.go(State::Request);
             if !self.release_held(id) {

@@ -95,6 +95,8 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             Event::ReceivedInto { result, buffer } => self.received_into(id, result, buffer),
             Event::Sent { result, outgoing } => self.sent(id, result, outgoing),
             Event::Writable(_) => self.has_room(id),
+            Event::SealedByKernel(result) => self.sealed_by_kernel(id, result),
+            Event::RecordSent(result) => self.record_sent(id, result),
             Event::Shutdown(_) => self.shutdown_done(id),
             Event::Closed => self.closed(id),
         }
@@ -123,7 +125,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             return;
         };
         match peer.state {
-            State::Handshake | State::Draining => {
+            State::Handshake | State::Handover | State::Draining => {
                 self.counters.timeouts.add(1);
                 self.terminate(id, How::Abort);
             }
@@ -150,7 +152,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
                 .map(|peer| (peer.state, peer.has_begun_a_request()))
             {
                 Some((State::Request, false)) if !self.release_held(id) => self.say_goodbye(id),
-                Some((State::Handshake, _)) => self.terminate(id, How::Abort),
+                Some((State::Handshake | State::Handover, _)) => self.terminate(id, How::Abort),
                 _ => {}
             }
         }

@@ -81,6 +81,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         while let Some(peer) = self.peers.get(id) {
             let step = match peer.state {
                 State::Handshake => self.handshake_step(id),
+                State::Handover => self.handover_step(id),
                 State::Request => self.request_step(id),
                 State::Upload => self.upload_step(id),
                 State::Draining => self.draining_step(id),
@@ -191,13 +192,13 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
     }
 
     /// What a completed send was for goes on.
-    fn send_done(&mut self, id: PeerId) {
+    pub(crate) fn send_done(&mut self, id: PeerId) {
         let Some(peer) = self.peers.get(id) else {
             return;
         };
         match peer.state {
             State::Response => self.response_sent(id),
-            State::Handshake => self.advance(id),
+            State::Handshake | State::Handover => self.advance(id),
             State::Draining => self.shut(id),
             _ => {}
         }
@@ -206,7 +207,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
     /// The socket takes nothing any more. For an encoder whose upload is committed that is
     /// no error: it closes without reading the answer, and what it sent behind that upload
     /// is still worked off.
-    fn send_failed(&mut self, id: PeerId, error: &io::Error) {
+    pub(crate) fn send_failed(&mut self, id: PeerId, error: &io::Error) {
         use io::ErrorKind::{BrokenPipe, ConnectionReset};
         let is_gone = matches!(error.kind(), BrokenPipe | ConnectionReset);
         match self.peers.get(id).map(|peer| (peer.role, peer.state)) {
@@ -221,28 +222,13 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             return;
         };
         tracing::debug!(%error, peer = super::name(self.driver.peer(peer.conn)), "records refused");
-        let sealed = match (&mut peer.link, error.alert(), peer.send) {
-            (super::Link::Tls(session), Some(alert), None) => {
-                self.driver.buffer().and_then(|mut b| {
-                    let n = session.seal_alert(alert, &mut b).ok()?;
-                    b.set(0, n);
-                    Some(b)
-                })
-            }
-            _ => None,
-        };
+        let between_responses = peer.state == State::Request;
         self.stop_waiting(id);
         self.abort_upload(id, crate::counters::IngestError::Tls);
-        match sealed {
-            Some(alert)
-                if self
-                    .peers
-                    .get(id)
-                    .is_some_and(|p| p.state == State::Request) =>
-            {
+        match error.alert() {
+            Some(alert) if between_responses && self.send_alert(id, alert) => {
                 self.go(id, State::Draining);
                 self.set_draining_deadline(id);
-                self.send(id, Outgoing::Buffer(alert), false);
             }
             _ => self.terminate(id, How::Abort),
         }

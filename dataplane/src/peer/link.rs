@@ -31,10 +31,20 @@ impl Link {
         matches!(self, Self::Handshake(_))
     }
 
+    /// Whether what is sent goes to the socket as it is: without TLS, or because the kernel seals it.
+    pub(crate) fn takes_plaintext(&self) -> bool {
+        match self {
+            Self::Plain => true,
+            Self::Tls(session) => session.is_sealed_by_kernel(),
+            Self::Handshake(_) => false,
+        }
+    }
+
     /// The path that bytes sent on this link take.
     pub(crate) fn path(&self) -> BytePath {
         match self {
             Self::Plain => BytePath::Plain,
+            Self::Tls(session) if session.is_sealed_by_kernel() => BytePath::Ktls,
             Self::Handshake(_) | Self::Tls(_) => BytePath::UserspaceTls,
         }
     }

@@ -15,7 +15,7 @@ mod teardown;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use zonecast_io::{Conn, OpId, Time};
+use zonecast_io::{Conn, KernelKey, OpId, Time};
 
 pub(crate) use exchange::Step;
 pub(crate) use inbox::{Inbox, SCRATCH_BYTES};
@@ -52,6 +52,12 @@ pub(crate) struct Peer {
     pub(crate) head: Vec<u8>,
     pub(crate) receive: Option<OpId>,
     pub(crate) send: Option<OpId>,
+    /// The sending key, until nothing of the handshake is on its way.
+    pub(crate) kernel_key: Option<Box<KernelKey>>,
+    /// The kernel is being given a key.
+    pub(crate) handover: Option<OpId>,
+    /// The send in flight is a KeyUpdate.
+    pub(crate) changing_key: bool,
     /// The wait for room in the socket.
     pub(crate) writable: Option<OpId>,
     /// What the socket did not take of a response's last send, as it is (it may be sealed).
@@ -107,6 +113,9 @@ impl Peer {
             head: Vec::new(),
             receive: None,
             send: None,
+            kernel_key: None,
+            handover: None,
+            changing_key: false,
             writable: None,
             rest: None,
             records: 1,
@@ -142,9 +151,11 @@ impl Peer {
             _ if !self.inbox.is_own() => self.inbox.len() < AHEAD_BYTES_MAX,
             State::Request | State::Draining => true,
             State::Upload => !blocked,
-            State::Handshake | State::Waiting | State::Response | State::Commit => {
-                self.inbox.len() == 0
-            }
+            State::Handshake
+            | State::Handover
+            | State::Waiting
+            | State::Response
+            | State::Commit => self.inbox.len() == 0,
         }
     }
 

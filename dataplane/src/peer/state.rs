@@ -8,6 +8,8 @@
 pub(crate) enum State {
     /// The TLS handshake goes on (`delivery/handshake.rs`).
     Handshake,
+    /// The kernel is given the sending side (`delivery/handover.rs`).
+    Handover,
     /// A request head is awaited, or arriving (`delivery/request.rs`).
     Request,
     /// Parked until the object, or the wanted bytes of it, are there (`delivery/waiting.rs`).
@@ -24,13 +26,20 @@ pub(crate) enum State {
     Closing,
 }
 
-use State::{Closing, Commit, Draining, Handshake, Request, Response, Upload, Waiting};
+use State::{Closing, Commit, Draining, Handover, Handshake, Request, Response, Upload, Waiting};
 
 /// Every transition there is, and what causes it.
 pub(crate) const TRANSITIONS: &[(State, State, &str)] = &[
     (Handshake, Request, "handshake complete"),
     (Handshake, Draining, "handshake refused: the alert is sent"),
     (Handshake, Closing, "time-out, or the peer left"),
+    (
+        Handshake,
+        Handover,
+        "handshake complete, and the kernel may seal",
+    ),
+    (Handover, Request, "the kernel seals, or it has refused"),
+    (Handover, Closing, "time-out, or shutdown"),
     (
         Request,
         Waiting,
@@ -81,8 +90,8 @@ mod tests {
 
     use super::*;
 
-    const ALL: [State; 8] = [
-        Handshake, Request, Waiting, Response, Upload, Commit, Draining, Closing,
+    const ALL: [State; 9] = [
+        Handshake, Handover, Request, Waiting, Response, Upload, Commit, Draining, Closing,
     ];
 
     fn page() -> String {

@@ -31,7 +31,8 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         peer.deadline = None;
         peer.response = None;
         let rest = peer.rest.take();
-        for op in [peer.receive, peer.send, peer.writable]
+        peer.kernel_key = None;
+        for op in [peer.receive, peer.send, peer.writable, peer.handover]
             .into_iter()
             .flatten()
         {
@@ -48,7 +49,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         let Some(peer) = self.peers.get_mut(id) else {
             return;
         };
-        let operations = [peer.receive, peer.send, peer.writable];
+        let operations = [peer.receive, peer.send, peer.writable, peer.handover];
         let in_flight = peer.shutting || operations.iter().any(Option::is_some);
         if peer.state != State::Closing || in_flight || peer.closing {
             return;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use zonecast_io::sim::SimConfig;
 use zonecast_io::sim::SimWorld;
-use zonecast_io::{Driver, ListenerId, Time};
+use zonecast_io::{Driver, KernelTls, ListenerId, Time};
 use zonecast_numa::{Arena, ControlMemory, LoopId, NumaError, RegionsBuilder, ZoneId};
 use zonecast_ring::Lease;
 
@@ -77,6 +77,7 @@ impl Life {
             loops_busy: config.loops.len().into(),
             saver: config.state_dir.as_ref().map(|_| Saver::without_thread()),
             socket_memory: SocketMemory::default(),
+            kernel_tls: KernelTls::all(),
             ingest_idle: config.ingest_idle,
             epoch_unix_ns: EPOCH.as_nanos() as u64,
         });
@@ -150,7 +151,13 @@ fn listeners(
         } else {
             config.encoders
         };
-        Listener::new(&format!("{door:?}"), role, limits, acceptor)
+        Listener::new(
+            &format!("{door:?}"),
+            role,
+            limits,
+            acceptor,
+            role == Role::Viewer,
+        )
     };
     Ok(plans.into_iter().map(listener).collect())
 }

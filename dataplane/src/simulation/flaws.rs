@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 
 use zonecast_io::sim::SimDriver;
 use zonecast_io::{
-    Buffer, Completion, Conn, Driver, Event, ListenerId, OpId, Outgoing, Time, Token, Waker,
+    Buffer, Completion, Conn, Driver, Event, KernelKey, ListenerId, OpId, Outgoing, Time, Token,
+    Waker,
 };
 use zonecast_ring::Lease;
 
@@ -230,6 +231,14 @@ impl Driver for Flawed {
 
     fn writable(&mut self, conn: Conn, token: Token) -> OpId {
         self.inner.writable(conn, token)
+    }
+
+    fn seal_in_kernel(&mut self, conn: Conn, key: Box<KernelKey>, token: Token) -> OpId {
+        self.inner.seal_in_kernel(conn, key, token)
+    }
+
+    fn send_record(&mut self, conn: Conn, record_type: u8, message: &[u8], token: Token) -> OpId {
+        self.inner.send_record(conn, record_type, message, token)
     }
 
     fn shutdown(&mut self, conn: Conn, token: Token) -> OpId {

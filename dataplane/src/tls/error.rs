@@ -69,6 +69,9 @@ pub enum TlsError {
     /// TLS 1.2: this key has sealed as many records as it safely may.
     #[error("the TLS key has sealed all the records it may")]
     KeyExhausted,
+    /// The kernel seals what this connection sends.
+    #[error("the kernel seals this connection")]
+    SealedByKernel,
     /// The output has too little room; nothing was sealed.
     #[error("{needed} bytes are needed for a TLS record")]
     NoRoom {

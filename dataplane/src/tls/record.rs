@@ -13,8 +13,8 @@ pub(super) const EXPLICIT_NONCE: usize = 8;
 pub(super) const LEGACY_VERSION: u16 = 0x0303;
 
 pub(super) const CHANGE_CIPHER_SPEC: u8 = 20;
-pub(super) const ALERT: u8 = 21;
-pub(super) const HANDSHAKE: u8 = 22;
+pub(crate) const ALERT: u8 = 21;
+pub(crate) const HANDSHAKE: u8 = 22;
 pub(super) const APPLICATION_DATA: u8 = 23;
 
 /// Handshake message types that mean something after a handshake.

@@ -14,9 +14,20 @@ use super::record::{ALERT, APPLICATION_DATA, EXPLICIT_NONCE, HANDSHAKE, HEADER, 
 use super::record::{KEY_UPDATE, PLAINTEXT_MAX};
 
 /// A KeyUpdate message that asks for none in return.
-const KEY_UPDATE_MESSAGE: [u8; 5] = [KEY_UPDATE, 0, 0, 1, 0];
+pub(super) const KEY_UPDATE_MESSAGE: [u8; 5] = [KEY_UPDATE, 0, 0, 1, 0];
 const LEVEL_WARNING: u8 = 1;
 const LEVEL_FATAL: u8 = 2;
+
+/// An alert's level, and whether nothing follows it.
+pub(super) fn alert_level(alert: AlertDescription) -> (u8, bool) {
+    match alert {
+        AlertDescription::CloseNotify => (LEVEL_WARNING, true),
+        AlertDescription::UserCanceled | AlertDescription::NoRenegotiation => {
+            (LEVEL_WARNING, false)
+        }
+        _ => (LEVEL_FATAL, true),
+    }
+}
 
 /// Seals records with the key of the moment.
 pub(super) struct Sealer {
@@ -43,6 +54,10 @@ impl Sealer {
     /// Bytes on the wire of a KeyUpdate.
     pub(super) fn key_update_len(&self) -> usize {
         self.sealed_len(KEY_UPDATE_MESSAGE.len())
+    }
+
+    pub(super) fn records_max(&self) -> u64 {
+        self.records_max
     }
 
     /// The key has sealed what it should, and wants to be replaced.
@@ -75,14 +90,9 @@ impl Sealer {
         alert: AlertDescription,
         out: &mut [u8],
     ) -> Result<usize, TlsError> {
-        let level = match alert {
-            AlertDescription::CloseNotify
-            | AlertDescription::UserCanceled
-            | AlertDescription::NoRenegotiation => LEVEL_WARNING,
-            _ => LEVEL_FATAL,
-        };
+        let (level, ends) = alert_level(alert);
         let written = self.seal(ALERT, &[&[level, u8::from(alert)]], out)?;
-        self.ended = level == LEVEL_FATAL || alert == AlertDescription::CloseNotify;
+        self.ended = ends;
         Ok(written)
     }
 

@@ -3,16 +3,26 @@
 //! A `Session` holds no data, sent or received. It never sends on its own either, but a KeyUpdate
 //! that is due goes out in front of the next record, so that nobody can forget it.
 
+mod in_kernel;
+
 use rustls::kernel::KernelConnection;
 use rustls::server::ServerConnectionData;
-use rustls::{AlertDescription, CipherSuite, ExtractedSecrets, ProtocolVersion};
+use rustls::{
+    AlertDescription, CipherSuite, ConnectionTrafficSecrets, ExtractedSecrets, ProtocolVersion,
+};
+
+use zonecast_io::KernelKey;
 
 use super::TlsError;
+use super::kernel::{self, KernelSealer};
 use super::keys::{Format, RecordKey};
 use super::opened::Opened;
 use super::opener::Opener;
 use super::record::PLAINTEXT_MAX;
-use super::sealer::{Sealer, total};
+use super::sealer::{KEY_UPDATE_MESSAGE, Sealer, total};
+
+/// The message of a KeyUpdate that asks for none in return; goes in a handshake record.
+pub(crate) const KEY_UPDATE_RECORD: [u8; 5] = KEY_UPDATE_MESSAGE;
 
 /// What a handshake agreed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,9 +35,17 @@ pub struct Agreed {
     pub resumed: bool,
 }
 
+/// Who seals.
+enum Sending {
+    Ours(Sealer),
+    Kernel(KernelSealer),
+}
+
 /// One connection's record layer, both ways.
 pub struct Session {
-    sealer: Sealer,
+    sending: Sending,
+    /// The sending key in the kernel's form, until it is known who seals.
+    kernel_key: Option<Box<KernelKey>>,
     opener: Opener,
     /// Computes the next traffic keys; TLS 1.3 only.
     rekey: Option<Box<KernelConnection<ServerConnectionData>>>,
@@ -57,7 +75,11 @@ impl Session {
         };
         let (tx, rx) = (&secrets.tx, &secrets.rx);
         Ok(Self {
-            sealer: Sealer::new(RecordKey::new(version, tx.0, &tx.1)?, records_max),
+            sending: Sending::Ours(Sealer::new(
+                RecordKey::new(version, tx.0, &tx.1)?,
+                records_max,
+            )),
+            kernel_key: kernel::key(version, tx.0, &tx.1),
             opener: Opener::new(RecordKey::new(version, rx.0, &rx.1)?),
             rekey: (version == ProtocolVersion::TLSv1_3).then(|| Box::new(rekey)),
             agreed,
@@ -72,17 +94,25 @@ impl Session {
 
     /// Bytes that [`Self::seal`] writes for so many bytes of plaintext, as things stand.
     pub fn sealed_len(&self, plain: usize) -> usize {
-        let update = if self.key_update_due() {
-            self.sealer.key_update_len()
-        } else {
-            0
-        };
-        update + self.sealer.sealed_len(plain)
+        match &self.sending {
+            Sending::Kernel(_) => plain,
+            Sending::Ours(sealer) if self.key_update_due() => {
+                sealer.key_update_len() + sealer.sealed_len(plain)
+            }
+            Sending::Ours(sealer) => sealer.sealed_len(plain),
+        }
     }
 
-    /// The key is worn and this version cannot replace it (TLS 1.2): close after this response.
+    /// The key is to be replaced and cannot be (TLS 1.2; a kernel that takes no second key): close
+    /// after this response.
     pub fn close_due(&self) -> bool {
-        self.rekey.is_none() && self.sealer.key_is_worn()
+        match &self.sending {
+            Sending::Ours(sealer) => self.rekey.is_none() && sealer.key_is_worn(),
+            Sending::Kernel(kernel) => {
+                let fixed = self.rekey.is_none() || !kernel.rekeys();
+                fixed && (self.answer_due || kernel.key_is_worn())
+            }
+        }
     }
 
     /// Seals one application-data record from `pieces` (at most [`Self::PLAINTEXT_MAX`] bytes
@@ -102,14 +132,14 @@ impl Session {
             return Ok(0);
         }
         if !self.key_update_due() {
-            return self.sealer.seal_data(pieces, out);
+            return self.ours()?.seal_data(pieces, out);
         }
         let needed = self.sealed_len(plain);
         if out.len() < needed {
             return Err(TlsError::NoRoom { needed });
         }
         let update = self.seal_key_update(out)?;
-        let record = self.sealer.seal_data(pieces, &mut out[update..])?;
+        let record = self.ours()?.seal_data(pieces, &mut out[update..])?;
         Ok(update + record)
     }
 
@@ -122,10 +152,22 @@ impl Session {
         if self.rekey.is_none() {
             return Err(TlsError::NotInThisVersion("KeyUpdate"));
         }
-        let written = self.sealer.seal_key_update(out)?;
-        self.send_next_key().inspect_err(|_| self.sealer.fail())?;
+        let written = self.ours()?.seal_key_update(out)?;
+        if let Err(error) = self.send_next_key() {
+            self.ours()?.fail();
+            return Err(error);
+        }
         self.answer_due = false;
         Ok(written)
+    }
+
+    fn ours(&mut self) -> Result<&mut Sealer, TlsError> {
+        // Whatever is sealed here moves the sequence on: it is too late for the kernel.
+        self.kernel_key = None;
+        match &mut self.sending {
+            Sending::Ours(sealer) => Ok(sealer),
+            Sending::Kernel(_) => Err(TlsError::SealedByKernel),
+        }
     }
 
     /// Seals close_notify: the response is complete and nothing follows.
@@ -145,7 +187,7 @@ impl Session {
         alert: AlertDescription,
         out: &mut [u8],
     ) -> Result<usize, TlsError> {
-        self.sealer.seal_alert(alert, out)
+        self.ours()?.seal_alert(alert, out)
     }
 
     /// Opens the first record of `input`, in place. The record's bytes are the caller's again
@@ -181,16 +223,20 @@ impl Session {
     }
 
     fn send_next_key(&mut self) -> Result<(), TlsError> {
+        let (sequence, secrets) = self.next_sending_secrets()?;
+        let key = RecordKey::new(self.agreed.version, sequence, &secrets)?;
+        self.ours()?.replace(key);
+        Ok(())
+    }
+
+    fn next_sending_secrets(&mut self) -> Result<(u64, ConnectionTrafficSecrets), TlsError> {
         let rekey = self
             .rekey
             .as_mut()
             .ok_or(TlsError::NotInThisVersion("KeyUpdate"))?;
-        let (sequence, secrets) = rekey
+        rekey
             .update_tx_secret()
-            .map_err(|_| TlsError::Crypto("no next sending key"))?;
-        let key = RecordKey::new(self.agreed.version, sequence, &secrets)?;
-        self.sealer.replace(key);
-        Ok(())
+            .map_err(|_| TlsError::Crypto("no next sending key"))
     }
 
     fn receive_next_key(&mut self) -> Result<(), TlsError> {
@@ -208,7 +254,12 @@ impl Session {
 
     /// Only TLS 1.3 can; in TLS 1.2 nothing asks for it but a worn key.
     fn key_update_due(&self) -> bool {
-        self.sealer.format() == Format::Tls13 && (self.answer_due || self.sealer.key_is_worn())
+        match &self.sending {
+            Sending::Kernel(_) => false,
+            Sending::Ours(sealer) => {
+                sealer.format() == Format::Tls13 && (self.answer_due || sealer.key_is_worn())
+            }
+        }
     }
 }
 

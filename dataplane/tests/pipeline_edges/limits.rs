@@ -19,6 +19,7 @@ fn listeners_of_all_kinds() {
             name: name.into(),
             address,
             tls: false,
+            kernel_tls: true,
             limits,
         });
     };

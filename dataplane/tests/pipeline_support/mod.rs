@@ -55,6 +55,7 @@ pub fn config() -> Config {
             name: "http".into(),
             address: ListenAddress::Tcp(any),
             tls: false,
+            kernel_tls: true,
             limits: ConnectionLimits {
                 connections_max: 500,
                 ..Default::default()

@@ -68,6 +68,18 @@ pub(crate) const ZONE: &[Metric<ZoneCounters>] = &[
         |z| z.sends_short,
     ),
     (
+        "zonecast_kernel_tls_handovers_total",
+        Kind::Counter,
+        "Viewers' connections that the kernel has taken the sealing of.",
+        |z| z.kernel_handovers,
+    ),
+    (
+        "zonecast_kernel_tls_refusals_total",
+        Kind::Counter,
+        "Connections that the kernel would not seal, or not under another key.",
+        |z| z.kernel_refusals,
+    ),
+    (
         "zonecast_sends_kept_bytes",
         Kind::Gauge,
         "Bytes that sockets left of their last sends, kept until they take them.",

@@ -24,7 +24,7 @@ pub(super) struct Suite {
 }
 
 /// All suites, in the order in which they run.
-pub(super) const SUITES: [Suite; 4] = [
+pub(super) const SUITES: [Suite; 5] = [
     Suite {
         name: "boot",
         shows: "the kernel, two NUMA nodes, hugepages on both, kTLS, every module loads",
@@ -34,6 +34,12 @@ pub(super) const SUITES: [Suite; 4] = [
     Suite {
         name: "numa",
         shows: "the daemon finds both zones; loops, rings and streams lie where they belong",
+        on: On::Newest,
+        limit: Duration::from_secs(240),
+    },
+    Suite {
+        name: "ktls",
+        shows: "records sealed by the kernel: every cipher, equal bytes, counts that agree",
         on: On::Newest,
         limit: Duration::from_secs(240),
     },

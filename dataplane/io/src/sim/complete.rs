@@ -61,6 +61,10 @@ impl<H> SimDriver<H> {
                 end(Kind::Writable);
                 Event::Writable(result.map_err(error))
             }
+            (Outcome::SealedByKernel(result), _) => {
+                end(Kind::Send);
+                Event::SealedByKernel(result.map_err(error))
+            }
             (Outcome::Shutdown(result), _) => {
                 end(Kind::Shutdown);
                 Event::Shutdown(result.map_err(error))

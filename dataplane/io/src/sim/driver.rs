@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use crate::driver::{Completion, Conn, Driver, ListenerId, OpId, Outgoing, Time, Token};
+use crate::kernel_tls::KernelKey;
 use crate::pool::{Buffer, Pool};
 use crate::wake::Waker;
 
@@ -194,6 +195,19 @@ impl<H> Driver for SimDriver<H> {
             Payload::Nothing,
             Submission::Writable,
         )
+    }
+
+    /// The simulated kernel seals nothing, and says so after a while.
+    fn seal_in_kernel(&mut self, conn: Conn, _key: Box<KernelKey>, token: Token) -> OpId {
+        self.submit(conn, Kind::Send, token, Payload::Nothing, |_| {
+            Submission::SealInKernel
+        })
+    }
+
+    /// # Panics
+    /// Always: no connection is sealed by the simulated kernel.
+    fn send_record(&mut self, _: Conn, _: u8, _: &[u8], _: Token) -> OpId {
+        panic!("a control record on a connection that the kernel does not seal");
     }
 
     fn shutdown(&mut self, conn: Conn, token: Token) -> OpId {

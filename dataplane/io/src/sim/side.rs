@@ -26,6 +26,7 @@ pub(super) enum Submission {
     /// Only what there is room for.
     SendNow(SocketId, Rc<[u8]>),
     Writable(SocketId),
+    SealInKernel,
     Shutdown(SocketId),
     Close(SocketId, Conn),
     Abort(SocketId, Conn),
@@ -41,6 +42,7 @@ pub(super) enum Outcome {
     ReceivedInto(Result<Vec<u8>, i32>),
     Sent(Result<usize, i32>),
     Writable(Result<(), i32>),
+    SealedByKernel(Result<(), i32>),
     Shutdown(Result<(), i32>),
     Closed(Conn),
 }
@@ -65,6 +67,7 @@ impl Outcome {
             }
             Outcome::Sent(result) => ("sent", count(*result)),
             Outcome::Writable(result) => ("writable", count(result.map(|()| 0))),
+            Outcome::SealedByKernel(result) => ("sealed", count(result.map(|()| 0))),
             Outcome::Shutdown(result) => ("shut", count(result.map(|()| 0))),
             Outcome::Closed(conn) => ("closed", i64::from(conn.0)),
         }

@@ -209,6 +209,9 @@ impl World {
             Submission::Send(id, bytes) => self.send_begins(id, op, bytes),
             Submission::SendNow(id, bytes) => self.send_now_begins(id, op, &bytes),
             Submission::Writable(id) => self.writable_begins(id, op),
+            Submission::SealInKernel => {
+                self.end(at, op, Outcome::SealedByKernel(Err(libc::EOPNOTSUPP)));
+            }
             Submission::Shutdown(id) => self.shutdown_begins(id, op),
             Submission::Close(id, conn) => self.close_begins(id, op, conn, false),
             Submission::Abort(id, conn) => self.close_begins(id, op, conn, true),

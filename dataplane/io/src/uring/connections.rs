@@ -23,6 +23,8 @@ struct Connection {
     in_flight: u16,
     /// Present in an open connection with a plain descriptor.
     plain: Option<OwnedFd>,
+    /// The kernel seals what is sent.
+    kernel_seals: bool,
 }
 
 impl Connection {
@@ -30,6 +32,7 @@ impl Connection {
         state: State::Free,
         in_flight: 0,
         plain: None,
+        kernel_seals: false,
     };
 }
 
@@ -85,6 +88,7 @@ impl Connections {
             State::Open => unreachable!("the kernel gives a table index to one file at a time"),
         };
         connection.state = State::Open;
+        connection.kernel_seals = false;
         connection.in_flight = 0;
         (Conn(index), closing)
     }
@@ -96,6 +100,7 @@ impl Connections {
         assert_eq!(connection.state, State::Free, "a free slot is empty");
         connection.state = State::Open;
         connection.plain = Some(descriptor);
+        connection.kernel_seals = false;
         Some(Conn(index | PLAIN))
     }
 
@@ -154,6 +159,15 @@ impl Connections {
         if conn.0 & PLAIN != 0 {
             self.plain_free.push(conn.0 & !PLAIN);
         }
+    }
+
+    /// From here on the kernel seals what is sent.
+    pub(super) fn set_kernel_seals(&mut self, conn: Conn) {
+        self.get_mut(conn).kernel_seals = true;
+    }
+
+    pub(super) fn kernel_seals(&self, conn: Conn) -> bool {
+        self.get(conn).kernel_seals
     }
 
     /// How the kernel names an open connection.

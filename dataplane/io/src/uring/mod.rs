@@ -20,6 +20,7 @@ mod clock;
 mod close;
 mod config;
 mod connections;
+mod kernel;
 mod operations;
 mod queue;
 mod receive;
@@ -39,6 +40,7 @@ use rustix::event::{EventfdFlags, eventfd};
 use zonecast_numa::Regions;
 
 use crate::driver::{Completion, Conn, Driver, ListenerId, OpId, Outgoing, Time, Token};
+use crate::kernel_tls::KernelKey;
 use crate::memory::Memory;
 use crate::pool::{BUFFER_BYTES, BURST_BYTES, BURSTS, Buffer, Pool};
 use crate::wake::Waker;
@@ -213,6 +215,14 @@ impl<H> Driver for UringDriver<H> {
 
     fn writable(&mut self, conn: Conn, token: Token) -> OpId {
         self.writable_submitted(conn, token)
+    }
+
+    fn seal_in_kernel(&mut self, conn: Conn, key: Box<KernelKey>, token: Token) -> OpId {
+        self.handover_submitted(conn, key, token)
+    }
+
+    fn send_record(&mut self, conn: Conn, record_type: u8, message: &[u8], token: Token) -> OpId {
+        self.record_submitted(conn, record_type, message, token)
     }
 
     fn shutdown(&mut self, conn: Conn, token: Token) -> OpId {

@@ -6,6 +6,8 @@
 use crate::driver::{Conn, ListenerId, OpId, Outgoing, Token};
 use crate::pool::Buffer;
 
+use super::kernel::{ControlRecord, Handover};
+
 /// `user_data` of entries that belong to no operation. Generations stop short of it.
 pub(super) const WAKE: u64 = u64::MAX;
 /// As [`WAKE`]: a cancellation, a socket option. Their results are of no interest.
@@ -33,6 +35,15 @@ pub(super) enum Operation<H> {
     },
     Writable {
         conn: Conn,
+    },
+    SealInKernel {
+        conn: Conn,
+        handover: Box<Handover>,
+    },
+    Record {
+        conn: Conn,
+        /// Read by the kernel.
+        _message: Box<ControlRecord>,
     },
     Shutdown {
         conn: Conn,

@@ -36,7 +36,12 @@ impl<H> UringDriver<H> {
         more: bool,
         token: Token,
     ) -> OpId {
-        self.push_send(conn, outgoing, libc::MSG_WAITALL, more, token)
+        // The kernel's own sealing refuses the flag; what it leaves comes back as a short send.
+        let wait = match self.connections.kernel_seals(conn) {
+            true => 0,
+            false => libc::MSG_WAITALL,
+        };
+        self.push_send(conn, outgoing, wait, more, token)
     }
 
     pub(super) fn send_now_submitted(

@@ -136,6 +136,12 @@ impl<H> UringDriver<H> {
                 let event = Event::Writable(bytes(entry.result()).map(|_| ()));
                 self.plain_done(id, conn, event, out);
             }
+            Operation::SealInKernel { .. } => self.handover_done(id, entry, out),
+            Operation::Record { conn, .. } => {
+                let conn = *conn;
+                let event = Event::RecordSent(bytes(entry.result()).map(|_| ()));
+                self.plain_done(id, conn, event, out);
+            }
             Operation::Shutdown { conn } => {
                 let conn = *conn;
                 let event = Event::Shutdown(bytes(entry.result()).map(|_| ()));

@@ -145,6 +145,8 @@ pub(crate) fn name<H>(event: &Event<H>) -> &'static str {
         Event::Received(_) => "Received",
         Event::ReceivedInto { .. } => "ReceivedInto",
         Event::Sent { .. } => "Sent",
+        Event::SealedByKernel(_) => "SealedByKernel",
+        Event::RecordSent(_) => "RecordSent",
         Event::Shutdown(_) => "Shutdown",
         Event::Closed => "Closed",
     }

@@ -58,7 +58,11 @@ impl Downloads {
             }
             Event::Shutdown(Ok(())) => self.driver.close(conn, token),
             Event::Closed => {}
-            Event::Received(_) | Event::ReceivedInto { .. } | Event::Writable(_) => {
+            Event::Received(_)
+            | Event::ReceivedInto { .. }
+            | Event::Writable(_)
+            | Event::SealedByKernel(_)
+            | Event::RecordSent(_) => {
                 unreachable!("nothing of the kind was asked for")
             }
         }

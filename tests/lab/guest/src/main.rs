@@ -11,6 +11,7 @@ mod https;
 mod machine;
 mod report;
 mod suites;
+mod tap;
 mod tool;
 
 use anyhow::Result;

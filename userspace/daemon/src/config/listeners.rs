@@ -21,6 +21,9 @@ pub struct Listener {
     /// Whether viewers speak TLS here.
     #[serde(default = "tls")]
     pub tls: bool,
+    /// Whether the kernel seals what viewers are sent (kTLS), where it can.
+    #[serde(default = "kernel_tls")]
+    pub kernel_tls: bool,
     /// Connections at most, over all loops.
     #[serde(default = "connections_max")]
     pub connections_max: u32,
@@ -45,6 +48,10 @@ pub struct Listener {
 }
 
 fn tls() -> bool {
+    true
+}
+
+fn kernel_tls() -> bool {
     true
 }
 
@@ -84,6 +91,7 @@ impl Listener {
             name: None,
             listen,
             tls: tls(),
+            kernel_tls: kernel_tls(),
             connections_max: connections_max(),
             handshake_timeout: handshake_timeout(),
             header_timeout: header_timeout(),
@@ -136,6 +144,7 @@ impl Listener {
             name: self.name(),
             address: self.listen.resolve(&format!("{key}.listen"), report),
             tls: self.tls,
+            kernel_tls: self.kernel_tls,
             limits,
         }
     }

@@ -2,6 +2,7 @@
 
 mod boot;
 mod kernels;
+mod ktls;
 mod numa;
 mod tlsnic;
 
@@ -16,6 +17,7 @@ pub(crate) fn find(name: &str) -> Option<Suite> {
         "boot" => Some(boot::run),
         "numa" => Some(numa::run),
         "tlsnic" => Some(tlsnic::run),
+        "ktls" => Some(ktls::run),
         "kernels" => Some(kernels::run),
         _ => None,
     }
