@@ -39,7 +39,10 @@ fn the_kernel_takes_a_connection_or_leaves_it() {
         bench
             .driver
             .send(conn, Outgoing::Buffer(buffer), false, SEND);
-        assert!(matches!(bench.wait(SEND), Event::Sent { result: Ok(5), .. }));
+        assert!(matches!(
+            bench.wait(SEND),
+            Event::Sent { result: Ok(5), .. }
+        ));
         if !seals {
             let mut came = [0; 5];
             client.read_exact(&mut came).unwrap();

@@ -11,7 +11,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// What suites use. What a kernel has not, or has built in, is left out.
-const WANTED: [&str; 21] = [
+const WANTED: [&str; 25] = [
     "tls",
     "veth",
     "dummy",
@@ -32,6 +32,10 @@ const WANTED: [&str; 21] = [
     "ctr",
     "cryptd",
     "chacha20poly1305",
+    "chacha",
+    "chacha20_generic",
+    "chacha_x86_64",
+    "poly1305_generic",
     "crc32_generic",
     "crc32c_generic",
 ];

@@ -24,7 +24,7 @@ pub(super) struct Suite {
 }
 
 /// All suites, in the order in which they run.
-pub(super) const SUITES: [Suite; 5] = [
+pub(super) const SUITES: [Suite; 6] = [
     Suite {
         name: "boot",
         shows: "the kernel, two NUMA nodes, hugepages on both, kTLS, every module loads",
@@ -40,6 +40,12 @@ pub(super) const SUITES: [Suite; 5] = [
     Suite {
         name: "ktls",
         shows: "records sealed by the kernel: every cipher, equal bytes, counts that agree",
+        on: On::Newest,
+        limit: Duration::from_secs(240),
+    },
+    Suite {
+        name: "keyupdate",
+        shows: "keys that change under the kernel's sealing; floods, renegotiation, cut ends",
         on: On::Newest,
         limit: Duration::from_secs(240),
     },

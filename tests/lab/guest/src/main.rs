@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod daemon;
+mod dialog;
 mod https;
 mod machine;
 mod report;

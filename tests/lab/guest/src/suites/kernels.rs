@@ -5,6 +5,7 @@ use crate::daemon::{Daemon, STREAMS, TOKEN};
 use crate::https::{equal, get, put, segment};
 use crate::machine::{HUGEPAGES, NODES, hugepages, read};
 use crate::report::{Report, Stop};
+use crate::suites::keyupdate::{Bed, ask};
 use anyhow::{Result, ensure};
 
 /// Where the kernel says which one it is.
@@ -24,12 +25,31 @@ pub(super) fn run(report: &mut Report) -> Result<(), Stop> {
             io_uring(daemon, &read(RELEASE)?)
         })
     })?;
+    report.step(
+        "sealed by the kernel; a KeyUpdate ends the connection in order",
+        || key_update("keys"),
+    )?;
     report.step("without hugepages: steps down, says so, serves", || {
         pages_on_every_node(0)?;
         let said = with_daemon("scarce", stepped_down);
         pages_on_every_node(HUGEPAGES)?;
         said
     })
+}
+
+/// These kernels take no second key: the client is told that nothing more comes.
+fn key_update(name: &str) -> Result<String> {
+    let bed = Bed::make(name)?;
+    let mut client = bed.open(&["-tls1_3"])?;
+    ask(&mut client, 1)?;
+    let handed = bed.metric("zonecast_kernel_tls_handovers_total")?;
+    ensure!(handed == 1, "{handed} connections are sealed by the kernel");
+    client.say("K\n")?;
+    let said = client.ended()?;
+    ensure!(said.contains("KEYUPDATE"), "{said}");
+    ensure!(said.trim_end().ends_with("closed"), "{said}");
+    ask(&mut bed.open(&["-tls1_3"])?, 1)?;
+    Ok(bed.daemon.logged("byte path")?.join(" "))
 }
 
 fn pages_on_every_node(count: u32) -> Result<()> {

@@ -2,6 +2,7 @@
 
 mod boot;
 mod kernels;
+mod keyupdate;
 mod ktls;
 mod numa;
 mod tlsnic;
@@ -18,6 +19,7 @@ pub(crate) fn find(name: &str) -> Option<Suite> {
         "numa" => Some(numa::run),
         "tlsnic" => Some(tlsnic::run),
         "ktls" => Some(ktls::run),
+        "keyupdate" => Some(keyupdate::run),
         "kernels" => Some(kernels::run),
         _ => None,
     }
