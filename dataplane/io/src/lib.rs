@@ -7,6 +7,8 @@
 //! no protocol, no ring and no viewer.
 
 pub mod driver;
+pub mod egress;
+pub mod kernel_tls;
 pub mod listen;
 mod memory;
 pub mod pool;
@@ -15,6 +17,7 @@ pub mod uring;
 pub mod wake;
 
 pub use driver::{Completion, Conn, Driver, Event, ListenerId, OpId, Outgoing, Time, Token};
+pub use kernel_tls::{KernelKey, KernelTls, TlsCipher, TlsVersion};
 pub use pool::{BUFFER_BYTES, BURST_BYTES, Buffer, Received};
 pub use uring::{Descriptors, RingKind, UringConfig, UringDriver, UringStats};
 pub use wake::Waker;
