@@ -178,6 +178,12 @@ pub struct LoopCounters {
     pub kernel_handovers: Count,
     /// Connections that it has refused, or would not give another key.
     pub kernel_refusals: Count,
+    /// Connections that a network card has taken the sealing of.
+    pub card_handovers: Count,
+    /// Connections that were meant for a card and did not get onto one.
+    pub card_refusals: Count,
+    /// Connections that have left their card.
+    pub card_fallbacks: Count,
     /// Bytes that sockets left of their last sends, kept now.
     pub rest_bytes: Count,
     /// Turns of the loop (each at most one system call).
@@ -213,6 +219,9 @@ impl LoopCounters {
             sends_short: Count::default(),
             kernel_handovers: Count::default(),
             kernel_refusals: Count::default(),
+            card_handovers: Count::default(),
+            card_refusals: Count::default(),
+            card_fallbacks: Count::default(),
             rest_bytes: Count::default(),
             turns: Count::default(),
             pulse: Count::default(),
@@ -309,6 +318,12 @@ pub struct ZoneCounters {
     pub kernel_handovers: u64,
     /// See [`LoopCounters::kernel_refusals`].
     pub kernel_refusals: u64,
+    /// See [`LoopCounters::card_handovers`].
+    pub card_handovers: u64,
+    /// See [`LoopCounters::card_refusals`].
+    pub card_refusals: u64,
+    /// See [`LoopCounters::card_fallbacks`].
+    pub card_fallbacks: u64,
     /// See [`LoopCounters::rest_bytes`].
     pub rest_bytes: u64,
     /// See [`LoopCounters::turns`].
@@ -389,6 +404,9 @@ fn add_loop(sum: &mut CounterSnapshot, from: &LoopCounters) {
     zone.sends_short += from.sends_short.get();
     zone.kernel_handovers += from.kernel_handovers.get();
     zone.kernel_refusals += from.kernel_refusals.get();
+    zone.card_handovers += from.card_handovers.get();
+    zone.card_refusals += from.card_refusals.get();
+    zone.card_fallbacks += from.card_fallbacks.get();
     zone.rest_bytes += from.rest_bytes.get();
     zone.turns += from.turns.get();
     zone.ingest_bytes += from.ingest_bytes.get();

@@ -47,6 +47,8 @@ pub(crate) struct Listener {
     pub(crate) acceptor: Option<Acceptor>,
     /// The kernel seals what is sent, where it can.
     pub(crate) kernel_tls: bool,
+    /// TLS 1.2 only, for network cards that seal it.
+    pub(crate) nic_tls12: bool,
     /// Connections now, over all loops.
     connections: AtomicU32,
 }
@@ -65,8 +67,15 @@ impl Listener {
             limits,
             acceptor,
             kernel_tls,
+            nic_tls12: false,
             connections: AtomicU32::new(0),
         }
+    }
+
+    /// The same for network cards.
+    pub(crate) fn for_cards(mut self, nic_tls12: bool) -> Self {
+        self.nic_tls12 = nic_tls12;
+        self
     }
 
     /// Books one more connection; false when there are as many as allowed.

@@ -24,6 +24,14 @@ impl Sysfs {
         }
     }
 
+    /// Another /sys than this machine's; /proc is this machine's.
+    pub(crate) fn with_sys(sys: &Path) -> Sysfs {
+        Sysfs {
+            sys: sys.to_owned(),
+            ..Sysfs::host()
+        }
+    }
+
     /// A tree with folders `sys` and `proc`.
     #[cfg(test)]
     pub(crate) fn below(root: &Path) -> Sysfs {

@@ -9,6 +9,7 @@ mod from_hwloc;
 mod from_sysfs;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use crate::pin;
 use crate::sysfs::Sysfs;
@@ -112,6 +113,13 @@ impl Topology {
     pub fn node_of_cpu(&self, cpu: usize) -> Option<&Node> {
         self.nodes.iter().find(|node| node.cpus.contains(&cpu))
     }
+}
+
+/// The node that a network card is attached to, by the kernel's files under `sys` (`/sys`); `None`
+/// for one that is not a card, and where nobody knows.
+#[must_use]
+pub fn node_of_nic(sys: &Path, name: &str) -> Option<u32> {
+    from_sysfs::node_of_nic(&Sysfs::with_sys(sys), name)
 }
 
 /// Applies the process's limits and places the network cards.

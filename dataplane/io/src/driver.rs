@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use zonecast_numa::Span;
 
+use crate::egress::{Epoch, Offload};
 use crate::kernel_tls::KernelKey;
 use crate::pool::{Buffer, Received};
 use crate::wake::Waker;
@@ -63,6 +64,17 @@ pub struct Conn(pub u32);
 
 /// Bytes of a message that [`Driver::send_record`] takes: an alert has 2, a KeyUpdate 5.
 pub const RECORD_MESSAGE_MAX: usize = 8;
+
+/// How a connection leaves this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Leaving {
+    /// The device's number.
+    pub device: u32,
+    /// Who sealed for it when its key was set.
+    pub offload: Offload,
+    /// When this was.
+    pub seen: Epoch,
+}
 
 /// A listening socket of one driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -195,6 +207,18 @@ pub trait Driver {
     /// # Panics
     /// When the message is longer than [`RECORD_MESSAGE_MAX`].
     fn send_record(&mut self, conn: Conn, record_type: u8, message: &[u8], token: Token) -> OpId;
+
+    /// By which device a connection leaves, and who seals it.
+    ///
+    /// # Errors
+    /// Why the driver cannot tell.
+    fn leaving(&mut self, conn: Conn) -> io::Result<Leaving>;
+
+    /// Whether connections may leave otherwise than when this was last asked.
+    fn leaving_changed(&mut self) -> bool;
+
+    /// Whether a device has been down after a connection was seen to leave by it.
+    fn was_down(&self, leaving: Leaving) -> bool;
 
     /// Finishes our sending side; the peer sees the end of the stream.
     fn shutdown(&mut self, conn: Conn, token: Token) -> OpId;

@@ -7,6 +7,7 @@
 //! no protocol, no ring and no viewer.
 
 pub mod driver;
+pub mod egress;
 pub mod kernel_tls;
 pub mod listen;
 mod memory;
@@ -16,7 +17,8 @@ pub mod uring;
 pub mod wake;
 
 pub use driver::{
-    Completion, Conn, Driver, Event, ListenerId, OpId, Outgoing, RECORD_MESSAGE_MAX, Time, Token,
+    Completion, Conn, Driver, Event, Leaving, ListenerId, OpId, Outgoing, RECORD_MESSAGE_MAX, Time,
+    Token,
 };
 pub use kernel_tls::{KernelKey, KernelTls, TlsCipher, TlsVersion};
 pub use pool::{BUFFER_BYTES, BURST_BYTES, Buffer, Received};

@@ -19,6 +19,7 @@ pub(super) struct Socket {
     /// Index among all listeners.
     pub(super) listener: usize,
     pub(super) role: Role,
+    pub(super) nic_tls12: bool,
     pub(super) fd: OwnedFd,
 }
 
@@ -92,9 +93,14 @@ fn prepare(
             .iter()
             .map(|s| format!("loop {}: {s}", place.id)),
     );
+    if sockets.iter().any(|socket| socket.nic_tls12) {
+        driver.watch_egress()?;
+    }
     let mut listeners = Vec::new();
     for socket in sockets {
         let descriptors = match socket.role {
+            // Its connections are asked for their addresses.
+            Role::Viewer if socket.nic_tls12 => Descriptors::Plain,
             Role::Viewer => Descriptors::Direct,
             // Few, and their addresses are wanted in the log.
             Role::Encoder => Descriptors::Plain,

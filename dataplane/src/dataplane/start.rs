@@ -83,6 +83,7 @@ struct Plan<'a> {
     address: &'a ListenAddress,
     tls: bool,
     kernel_tls: bool,
+    nic_tls12: bool,
     role: Role,
     limits: ConnectionLimits,
 }
@@ -117,16 +118,14 @@ impl Dataplane {
                 seat.push(Socket {
                     listener: listeners.len(),
                     role: plan.role,
+                    nic_tls12: plan.nic_tls12,
                     fd,
                 });
             }
-            listeners.push(Listener::new(
-                plan.name,
-                plan.role,
-                plan.limits,
-                acceptor,
-                plan.kernel_tls,
-            ));
+            listeners.push(
+                Listener::new(plan.name, plan.role, plan.limits, acceptor, plan.kernel_tls)
+                    .for_cards(plan.nic_tls12),
+            );
             addresses.push(BoundAddress {
                 name: plan.name.to_owned(),
                 address,
@@ -195,6 +194,7 @@ fn plans(config: &Config) -> Vec<Plan<'_>> {
         address: &listener.address,
         tls: listener.tls,
         kernel_tls: listener.tls && listener.kernel_tls,
+        nic_tls12: listener.tls && listener.nic_tls12,
         role: Role::Viewer,
         limits: listener.limits,
     });
@@ -203,6 +203,7 @@ fn plans(config: &Config) -> Vec<Plan<'_>> {
         address,
         tls: config.ingest.tls,
         kernel_tls: false,
+        nic_tls12: false,
         role: Role::Encoder,
         limits: config.ingest.limits,
     });
@@ -233,7 +234,10 @@ fn acceptor(
     let config = AcceptorConfig {
         certificates: certificates.clone(),
         tickets: (plan.role == Role::Viewer).then(|| tickets.clone()),
-        versions: Versions::default(),
+        versions: match plan.nic_tls12 {
+            true => Versions::Tls12,
+            false => Versions::default(),
+        },
         records_per_key: RECORDS_PER_KEY,
     };
     Ok(Some(Acceptor::new(config)?))

@@ -53,10 +53,14 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         match (peer.state, result) {
             (State::Closing, _) => self.teardown(id),
             (State::Handover, result) => {
+                let for_cards = self.shared.listeners[peer.listener].nic_tls12;
                 match (result, &mut peer.link) {
                     (Ok(()), Link::Tls(session)) => {
                         session.kernel_seals(self.shared.kernel_tls.rekeys());
                         self.counters.kernel_handovers.add(1);
+                        if for_cards {
+                            self.ask_for_the_card(id);
+                        }
                     }
                     (Ok(()), _) => {}
                     (Err(error), _) => self.kernel_refused(id, &error),

@@ -4,6 +4,7 @@
 
 mod answer;
 mod body;
+mod card;
 mod draining;
 mod from_ring;
 mod handover;
@@ -15,6 +16,7 @@ mod room;
 mod waiting;
 
 pub(crate) use answer::{Asked, Refused};
+pub(crate) use card::{Card, Cards};
 pub(crate) use request::Verdict;
 pub(crate) use response::Response;
 pub(crate) use waiting::Wait;

@@ -230,7 +230,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             return;
         };
         Self::took_whole(peer);
-        let path = peer.link.path();
+        let path = peer.path();
         let Some(response) = &mut peer.response else {
             return;
         };

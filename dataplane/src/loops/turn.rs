@@ -50,6 +50,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             self.next_chore = now + CHORES;
             self.tend_streams();
             self.check_sends_from_rings();
+            self.tend_cards();
         }
         self.feed_starved();
         self.work_off_handshakes();
@@ -67,7 +68,10 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             return now;
         }
         let draining = self.draining.is_some();
-        let busy = draining || !self.owned.is_empty() || !self.from_ring.is_empty();
+        let busy = draining
+            || !self.owned.is_empty()
+            || !self.from_ring.is_empty()
+            || !self.cards.is_empty();
         let chore = if busy { self.next_chore } else { now + PULSE };
         let soonest = [
             self.undelivered.then(|| now + POST_AGAIN),

@@ -24,7 +24,7 @@ pub(crate) use slab::{PeerId, Slab};
 pub(crate) use state::State;
 pub(crate) use teardown::How;
 
-use crate::delivery::{Response, Wait};
+use crate::delivery::{Card, Response, Wait};
 use crate::ingest::Upload;
 
 /// A viewer may be so far ahead with pipelined requests.
@@ -54,6 +54,8 @@ pub(crate) struct Peer {
     pub(crate) send: Option<OpId>,
     /// The sending key, until nothing of the handshake is on its way.
     pub(crate) kernel_key: Option<Box<KernelKey>>,
+    /// Whether a card seals it.
+    pub(crate) card: Card,
     /// The kernel is being given a key.
     pub(crate) handover: Option<OpId>,
     /// The send in flight is a KeyUpdate.
@@ -114,6 +116,7 @@ impl Peer {
             receive: None,
             send: None,
             kernel_key: None,
+            card: Card::default(),
             handover: None,
             changing_key: false,
             writable: None,

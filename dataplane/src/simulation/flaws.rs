@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use zonecast_io::sim::SimDriver;
 use zonecast_io::{
-    Buffer, Completion, Conn, Driver, Event, KernelKey, ListenerId, OpId, Outgoing, Time, Token,
-    Waker,
+    Buffer, Completion, Conn, Driver, Event, KernelKey, Leaving, ListenerId, OpId, Outgoing, Time,
+    Token, Waker,
 };
 use zonecast_ring::Lease;
 
@@ -239,6 +239,18 @@ impl Driver for Flawed {
 
     fn send_record(&mut self, conn: Conn, record_type: u8, message: &[u8], token: Token) -> OpId {
         self.inner.send_record(conn, record_type, message, token)
+    }
+
+    fn leaving(&mut self, conn: Conn) -> std::io::Result<Leaving> {
+        self.inner.leaving(conn)
+    }
+
+    fn leaving_changed(&mut self) -> bool {
+        self.inner.leaving_changed()
+    }
+
+    fn was_down(&self, leaving: Leaving) -> bool {
+        self.inner.was_down(leaving)
     }
 
     fn shutdown(&mut self, conn: Conn, token: Token) -> OpId {

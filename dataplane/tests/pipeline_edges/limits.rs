@@ -20,6 +20,7 @@ fn listeners_of_all_kinds() {
             address,
             tls: false,
             kernel_tls: true,
+            nic_tls12: false,
             limits,
         });
     };

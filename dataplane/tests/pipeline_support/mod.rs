@@ -56,6 +56,7 @@ pub fn config() -> Config {
             address: ListenAddress::Tcp(any),
             tls: false,
             kernel_tls: true,
+            nic_tls12: false,
             limits: ConnectionLimits {
                 connections_max: 500,
                 ..Default::default()

@@ -80,6 +80,24 @@ pub(crate) const ZONE: &[Metric<ZoneCounters>] = &[
         |z| z.kernel_refusals,
     ),
     (
+        "zonecast_nic_tls_handovers_total",
+        Kind::Counter,
+        "Viewers' connections that a network card has taken the sealing of.",
+        |z| z.card_handovers,
+    ),
+    (
+        "zonecast_nic_tls_refusals_total",
+        Kind::Counter,
+        "Connections of nic_tls12 listeners that no card has taken.",
+        |z| z.card_refusals,
+    ),
+    (
+        "zonecast_nic_tls_fallbacks_total",
+        Kind::Counter,
+        "Connections that have left their card: device down, or another route.",
+        |z| z.card_fallbacks,
+    ),
+    (
         "zonecast_sends_kept_bytes",
         Kind::Gauge,
         "Bytes that sockets left of their last sends, kept until they take them.",

@@ -179,6 +179,12 @@ const TABLE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "[[listeners]]\nlisten = '127.0.0.1:1'\ntls = false\nnic_tls12 = true",
+        &[
+            "zonecast.toml:4: listeners[0].nic_tls12: nic_tls12 = true needs tls = true and kernel_tls = true",
+        ],
+    ),
+    (
         "[[listeners]]\nlisten = '127.0.0.1:9090'\ntls = false\n[[listeners]]\nlisten = '0.0.0.0:9090'\ntls = false",
         &[
             "zonecast.toml:2: listeners[0].listen: 127.0.0.1:9090 is taken by admin.listen already",

@@ -24,7 +24,7 @@ pub(super) struct Suite {
 }
 
 /// All suites, in the order in which they run.
-pub(super) const SUITES: [Suite; 6] = [
+pub(super) const SUITES: [Suite; 7] = [
     Suite {
         name: "boot",
         shows: "the kernel, two NUMA nodes, hugepages on both, kTLS, every module loads",
@@ -52,6 +52,12 @@ pub(super) const SUITES: [Suite; 6] = [
     Suite {
         name: "tlsnic",
         shows: "the emulated card: offload, loss, reordering, held segments, a full table",
+        on: On::Newest,
+        limit: Duration::from_secs(240),
+    },
+    Suite {
+        name: "nic",
+        shows: "records sealed by the card: the ledger to the byte, loss, cuts, fallback",
         on: On::Newest,
         limit: Duration::from_secs(240),
     },

@@ -9,7 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use crate::driver::{Completion, Conn, Driver, ListenerId, OpId, Outgoing, Time, Token};
+use crate::driver::{Completion, Conn, Driver, Leaving, ListenerId, OpId, Outgoing, Time, Token};
 use crate::kernel_tls::KernelKey;
 use crate::pool::{Buffer, Pool};
 use crate::wake::Waker;
@@ -208,6 +208,18 @@ impl<H> Driver for SimDriver<H> {
     /// Always: no connection is sealed by the simulated kernel.
     fn send_record(&mut self, _: Conn, _: u8, _: &[u8], _: Token) -> OpId {
         panic!("a control record on a connection that the kernel does not seal");
+    }
+
+    fn leaving(&mut self, _: Conn) -> io::Result<Leaving> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn leaving_changed(&mut self) -> bool {
+        false
+    }
+
+    fn was_down(&self, _: Leaving) -> bool {
+        true
     }
 
     fn shutdown(&mut self, conn: Conn, token: Token) -> OpId {

@@ -6,8 +6,9 @@
 use std::io;
 
 use io_uring::{cqueue, opcode, squeue, types};
+use rustix::net::{getpeername, getsockname};
 
-use crate::driver::{Completion, Conn, Event, OpId, RECORD_MESSAGE_MAX, Token};
+use crate::driver::{Completion, Conn, Event, Leaving, OpId, RECORD_MESSAGE_MAX, Token};
 use crate::kernel_tls::{
     KernelKey, SOL_TLS, TCP_ULP, TLS_SET_RECORD_TYPE, TLS_TX, ULP, set_option,
 };
@@ -152,6 +153,22 @@ impl<H> UringDriver<H> {
         }
         let event = Event::SealedByKernel(result);
         out.push(Completion { token, event });
+    }
+
+    /// Only a plain descriptor has addresses to ask for.
+    pub(super) fn leaves(&mut self, conn: Conn) -> io::Result<Leaving> {
+        let unknown = || io::Error::from(io::ErrorKind::Unsupported);
+        let (egress, watch) = self.egress.as_mut().ok_or_else(unknown)?;
+        watch.changed();
+        let seen = watch.epoch();
+        let socket = self.connections.descriptor(conn).ok_or_else(unknown)?;
+        let local = getsockname(socket)?.try_into()?;
+        let peer = getpeername(socket)?.ok_or_else(unknown)?.try_into()?;
+        Ok(Leaving {
+            device: egress.route_of(local, peer)?,
+            offload: egress.offload_of(socket)?,
+            seen,
+        })
     }
 
     /// The kernel may keep the end of what was sent before until the socket has room, and a shutdown

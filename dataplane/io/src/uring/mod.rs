@@ -39,7 +39,8 @@ use io_uring::cqueue;
 use rustix::event::{EventfdFlags, eventfd};
 use zonecast_numa::Regions;
 
-use crate::driver::{Completion, Conn, Driver, ListenerId, OpId, Outgoing, Time, Token};
+use crate::driver::{Completion, Conn, Driver, Leaving, ListenerId, OpId, Outgoing, Time, Token};
+use crate::egress::{Egress, Watch};
 use crate::kernel_tls::KernelKey;
 use crate::memory::Memory;
 use crate::pool::{BUFFER_BYTES, BURST_BYTES, BURSTS, Buffer, Pool};
@@ -79,6 +80,8 @@ pub struct UringDriver<H> {
     reaped: Vec<cqueue::Entry>,
     /// Those of them that are for a later turn, oldest first.
     later: VecDeque<cqueue::Entry>,
+    /// Which device connections leave by; only where somebody wants to know.
+    egress: Option<(Egress, Watch)>,
     waker: Waker,
     /// Where the wake-up's count goes; nobody reads it.
     wake_memory: Rc<Memory>,
@@ -134,6 +137,7 @@ impl<H> UringDriver<H> {
             ready: Vec::with_capacity(64),
             reaped: Vec::with_capacity(completions_max),
             later: VecDeque::with_capacity(completions_max),
+            egress: None,
             waker: Waker::with_eventfd(eventfd(0, EventfdFlags::CLOEXEC)?),
             wake_memory: Rc::new(Memory::new(size_of::<u64>())),
             wake_armed: false,
@@ -165,6 +169,15 @@ impl<H> UringDriver<H> {
     /// When an accept is still in flight on it: cancel that first and wait for its end.
     pub fn remove_listener(&mut self, listener: ListenerId) -> Option<OwnedFd> {
         self.listener_removed(listener)
+    }
+
+    /// From here on the driver can tell by which device a connection leaves.
+    ///
+    /// # Errors
+    /// What the kernel says: no descriptor is left, or it has no netlink.
+    pub fn watch_egress(&mut self) -> io::Result<()> {
+        self.egress = Some((Egress::open()?, Watch::open()?));
+        Ok(())
     }
 
     /// What the kernel lacked, and what is used instead; one line each.
@@ -223,6 +236,21 @@ impl<H> Driver for UringDriver<H> {
 
     fn send_record(&mut self, conn: Conn, record_type: u8, message: &[u8], token: Token) -> OpId {
         self.record_submitted(conn, record_type, message, token)
+    }
+
+    fn leaving(&mut self, conn: Conn) -> io::Result<Leaving> {
+        self.leaves(conn)
+    }
+
+    fn leaving_changed(&mut self) -> bool {
+        self.egress
+            .as_mut()
+            .is_some_and(|(_, watch)| watch.changed())
+    }
+
+    fn was_down(&self, leaving: Leaving) -> bool {
+        let egress = self.egress.as_ref();
+        egress.is_none_or(|(_, watch)| watch.down_since(leaving.device, leaving.seen))
     }
 
     fn shutdown(&mut self, conn: Conn, token: Token) -> OpId {

@@ -27,6 +27,11 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Starts one in a folder of its own and waits until it is ready.
     pub(crate) fn start(name: &str) -> Result<Daemon> {
+        Self::start_with(name, "")
+    }
+
+    /// The same with more tables in its configuration.
+    pub(crate) fn start_with(name: &str, more: &str) -> Result<Daemon> {
         let folder = Path::new("/run").join(name);
         fs::create_dir_all(&folder)?;
         let certificate = Certificate::make(&folder)?;
@@ -34,7 +39,7 @@ impl Daemon {
         fs::write(&token, TOKEN)?;
         fs::set_permissions(&token, fs::Permissions::from_mode(0o600))?;
         let config = folder.join("zonecast.toml");
-        fs::write(&config, configuration(&certificate))?;
+        fs::write(&config, configuration(&certificate) + more)?;
         // The first process of a machine has few descriptors, and all others inherit that.
         let mut command = Command::new("sh");
         let script = "ulimit -n 65536 && exec zonecast serve --config \"$0\"";

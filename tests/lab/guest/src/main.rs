@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod card;
 mod daemon;
 mod dialog;
 mod https;

@@ -24,6 +24,9 @@ pub struct Listener {
     /// Whether the kernel seals what viewers are sent (kTLS), where it can.
     #[serde(default = "kernel_tls")]
     pub kernel_tls: bool,
+    /// TLS 1.2 only, so that a network card can seal it.
+    #[serde(default)]
+    pub nic_tls12: bool,
     /// Connections at most, over all loops.
     #[serde(default = "connections_max")]
     pub connections_max: u32,
@@ -92,6 +95,7 @@ impl Listener {
             listen,
             tls: tls(),
             kernel_tls: kernel_tls(),
+            nic_tls12: false,
             connections_max: connections_max(),
             handshake_timeout: handshake_timeout(),
             header_timeout: header_timeout(),
@@ -140,11 +144,16 @@ impl Listener {
             let text = "a name is not empty and not \"ingest\", which is the encoders' listener";
             report.error(&format!("{key}.name"), text);
         }
+        if self.nic_tls12 && !(self.tls && self.kernel_tls) {
+            let text = "nic_tls12 = true needs tls = true and kernel_tls = true";
+            report.error(&format!("{key}.nic_tls12"), text);
+        }
         ListenerConfig {
             name: self.name(),
             address: self.listen.resolve(&format!("{key}.listen"), report),
             tls: self.tls,
             kernel_tls: self.kernel_tls,
+            nic_tls12: self.nic_tls12,
             limits,
         }
     }

@@ -4,6 +4,7 @@ mod boot;
 mod kernels;
 mod keyupdate;
 mod ktls;
+mod nic;
 mod numa;
 mod tlsnic;
 
@@ -20,6 +21,7 @@ pub(crate) fn find(name: &str) -> Option<Suite> {
         "tlsnic" => Some(tlsnic::run),
         "ktls" => Some(ktls::run),
         "keyupdate" => Some(keyupdate::run),
+        "nic" => Some(nic::run),
         "kernels" => Some(kernels::run),
         _ => None,
     }

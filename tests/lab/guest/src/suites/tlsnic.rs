@@ -3,14 +3,18 @@
 //! card; OpenSSL's client at the other end of the cable, in a network namespace of its own,
 //! decrypts in the process.
 
+use crate::card::{Counts, Switch, let_go as let_go_of, load as load_cards};
 use crate::https::{Certificate, equal, segment};
-use crate::machine::{load, number, read, write};
+use crate::machine::number;
 use crate::report::{Report, Stop};
 use crate::tool::{Server, bytes, run as tool, start, until};
 use anyhow::{Context, Result, bail, ensure};
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::Command;
+
+/// The card at the near end.
+const CARD: &str = "tlsnic0";
 
 /// The namespace of the far end, and the addresses of both.
 const FAR: &str = "far";
@@ -57,7 +61,7 @@ pub(super) fn run(report: &mut Report) -> Result<(), Stop> {
 
 /// Loads the module; each card must be where it was told to be.
 fn plug_in() -> Result<String> {
-    load("tlsnic", &["pairs=2", "nodes=0,1"])?;
+    load_cards()?;
     for pair in 0..2 {
         for name in [format!("tlsnic{pair}"), format!("tlsnic{pair}p")] {
             let node: i32 = number(&format!("/sys/class/net/{name}/device/numa_node"))?;
@@ -137,9 +141,9 @@ impl Cable {
 
     /// Fetches, compares, and returns what the card and the kernel counted meanwhile.
     fn fetch_equal(&self) -> Result<Counts> {
-        let before = Counts::read()?;
+        let before = Counts::read(CARD)?;
         equal(&self.fetch()?, &self.file)?;
-        Counts::read()?.since(&before)
+        Counts::read(CARD)?.since(&before)
     }
 
     /// The offload itself: set up by the driver, all bytes through the card, once.
@@ -156,7 +160,7 @@ impl Cable {
             "{sealed} bytes sealed for {LENGTH}"
         );
         until("the context's end", || {
-            let now = Counts::read()?.get("contexts_now")?;
+            let now = Counts::read(CARD)?.get("contexts_now")?;
             Ok((now == 0).then_some(()))
         })?;
         Ok(format!("{sealed} bytes sealed for {LENGTH}"))
@@ -178,12 +182,12 @@ impl Cable {
 
     /// Segments that the card keeps hold their pages, which nobody changes here.
     fn held(&self) -> Result<String> {
-        let before = Counts::read()?;
+        let before = Counts::read(CARD)?;
         let said = {
             let _time = Switch::set("hold_ms", HOLD_MS)?;
             self.with("hold_nth", "4", &["held"])?
         };
-        let changed = let_go()?.since(&before)?.get("held_changed")?;
+        let changed = let_go_of(CARD)?.since(&before)?.get("held_changed")?;
         ensure!(changed == 0, "{changed} changed");
         Ok(format!("{said}, none changed"))
     }
@@ -191,7 +195,7 @@ impl Cable {
     /// A file sent without a copy, and written to while the card still has parts of it.
     fn held_and_changed(&mut self) -> Result<String> {
         self.serve(&ZERO_COPY)?;
-        let before = Counts::read()?;
+        let before = Counts::read(CARD)?;
         {
             let _time = Switch::set("hold_ms", HOLD_MS)?;
             self.with("hold_nth", "4", &["held"])?;
@@ -200,7 +204,7 @@ impl Cable {
         let in_place = File::options().write(true).open(self.folder.join("file"))?;
         std::os::unix::fs::FileExt::write_all_at(&in_place, &other, 0)?;
         self.file = other;
-        let changed = let_go()?.since(&before)?.get("held_changed")?;
+        let changed = let_go_of(CARD)?.since(&before)?.get("held_changed")?;
         ensure!(changed > 0, "none of the held segments changed");
         self.serve(&[])?;
         Ok(format!("{changed} changed"))
@@ -220,78 +224,14 @@ impl Cable {
     /// Without sealing no client can be content: what the other steps compare is no accident.
     fn ideal(&self) -> Result<String> {
         let _ideal = Switch::set("ideal", "1")?;
-        let before = Counts::read()?;
+        let before = Counts::read(CARD)?;
         let Err(error) = self.fetch() else {
             bail!("the client took what was not sealed");
         };
-        let passed = Counts::read()?.since(&before)?.get("sealed_bytes")?;
+        let passed = Counts::read(CARD)?.since(&before)?.get("sealed_bytes")?;
         ensure!(passed > 0, "nothing passed the card");
         let error = format!("{error:#}").to_lowercase();
         ensure!(error.contains("bad record mac"), "{error}");
         Ok(String::from("the client says: bad record mac"))
-    }
-}
-
-/// Waits until the card keeps nothing; what is counted then.
-fn let_go() -> Result<Counts> {
-    until("held segments let go", || {
-        let counts = Counts::read()?;
-        Ok((counts.get("held_now")? == 0).then_some(counts))
-    })
-}
-
-/// The near card's counters and the kernel's of kTLS.
-struct Counts(Vec<(String, u64)>);
-
-impl Counts {
-    fn read() -> Result<Counts> {
-        let text = read("/sys/kernel/debug/tlsnic/tlsnic0")? + "\n" + &read("/proc/net/tls_stat")?;
-        let mut counts = Vec::new();
-        for line in text.lines() {
-            let mut words = line.split_whitespace();
-            let (Some(name), Some(count)) = (words.next(), words.next()) else {
-                bail!("a counter is {line}");
-            };
-            counts.push((name.to_owned(), count.parse()?));
-        }
-        Ok(Counts(counts))
-    }
-
-    fn get(&self, name: &str) -> Result<u64> {
-        let mut counts = self.0.iter();
-        let found = counts.find(|(known, _)| known == name);
-        found
-            .map(|(_, count)| *count)
-            .with_context(|| format!("no counter {name}"))
-    }
-
-    /// What was added after `before`; gauges that fell count as nothing.
-    fn since(&self, before: &Counts) -> Result<Counts> {
-        let mut added = Vec::new();
-        for (name, count) in &self.0 {
-            added.push((name.clone(), count.saturating_sub(before.get(name)?)));
-        }
-        Ok(Counts(added))
-    }
-}
-
-/// A switch of the module's that goes back when it is dropped.
-struct Switch {
-    file: String,
-    before: String,
-}
-
-impl Switch {
-    fn set(name: &str, value: &str) -> Result<Switch> {
-        let file = format!("/sys/module/tlsnic/parameters/{name}");
-        let before = read(&file)?;
-        write(&file, value)?;
-        Ok(Switch { file, before })
-    }
-}
-
-impl Drop for Switch {
-    fn drop(&mut self) {
-        let _ = write(&self.file, &self.before);
     }
 }
