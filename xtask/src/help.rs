@@ -85,12 +85,13 @@ and its name is in the output.
     Page {
         name: "lab",
         summary: "boot kernels in a virtual machine with two NUMA nodes, and test there",
-        usage: "cargo xtask lab [run [SUITE…] | list | shell] [--kernel K] [--profile P]",
+        usage: "cargo xtask lab [run [SUITE…] | broken | list | shell] [--kernel K] [--profile P]",
         text: "Fetches kernels and tools from the Debian mirror that this machine uses, installs nothing,
 builds our binaries and kernel module, boots QEMU, and runs suites in the guest. Everything is
 kept in target/lab. It exits 0 only if every step passed.
 
   run SUITE…    these suites; without names, all of them on the kernels that they are made for
+  broken        daemons with a rule broken on purpose, each of which its suite must find
   list          the suites and the kernels
   shell         a prompt in the guest; Ctrl-A X ends it
   --kernel K    7, 6.12 or 6.1, whatever the suites are made for

@@ -7,6 +7,7 @@
 
 mod apt;
 mod binaries;
+mod broken;
 mod console;
 mod cpio;
 mod initramfs;
@@ -52,6 +53,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     if wish.action == Action::List {
         list();
         return Ok(ExitCode::SUCCESS);
+    }
+    if wish.action == Action::Broken {
+        return broken::run(&wish.profile);
     }
     let suites = suites::select(&wish.names)?;
     let lab = Lab::open(Binaries::build(&wish.profile)?)?;
@@ -226,7 +230,7 @@ mod tests {
         };
         assert_eq!(
             names(boots(&SUITES, None)),
-            [("7", 3), ("6.12", 1), ("6.1", 1)]
+            [("7", 6), ("6.12", 1), ("6.1", 1)]
         );
         assert_eq!(names(boots(&SUITES[..1], None)), [("7", 1)]);
         assert_eq!(names(boots(&SUITES[..1], Some(LINES[2]))), [("6.1", 1)]);

@@ -60,7 +60,8 @@ pub(super) fn key(
         ProtocolVersion::TLSv1_3 => TlsVersion::Tls13,
         _ => return None,
     };
-    if version == TlsVersion::Tls12 && cipher != TlsCipher::ChaCha20Poly1305 {
+    let explicit = version == TlsVersion::Tls12 && cipher != TlsCipher::ChaCha20Poly1305;
+    if explicit && cfg!(not(feature = "flaw-nonce")) {
         iv[EXPLICIT_AT] ^= KERNELS_OWN;
     }
     let made = KernelKey::new(version, cipher, key.as_ref(), &iv, sequence);

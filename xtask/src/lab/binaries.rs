@@ -23,8 +23,18 @@ impl Binaries {
     /// Builds both with `profile`, with cargo's progress on stderr.
     pub(super) fn build(profile: &str) -> Result<Binaries> {
         let given = std::env::var_os(DAEMON).map(PathBuf::from);
+        Self::made(profile, given, &[])
+    }
+
+    /// The same with a feature of the data plane that breaks a rule of it.
+    pub(super) fn build_broken(profile: &str, feature: &str) -> Result<Binaries> {
+        let feature = format!("zonecast-dataplane/{feature}");
+        Self::made(profile, None, &["--features", &feature])
+    }
+
+    fn made(profile: &str, given: Option<PathBuf>, more: &[&str]) -> Result<Binaries> {
         let mut command = cargo(["build", "--bins", "-p", "zonecast-lab-guest", MESSAGES]);
-        command.args(["--profile", profile]);
+        command.args(["--profile", profile]).args(more);
         if given.is_none() {
             command.args(["-p", "zonecast"]);
         }

@@ -19,6 +19,7 @@ pub(super) enum Action {
     Run,
     List,
     Shell,
+    Broken,
 }
 
 impl Wish {
@@ -35,10 +36,11 @@ impl Wish {
             None | Some("run") => {}
             Some("list") => wish.action = Action::List,
             Some("shell") => wish.action = Action::Shell,
+            Some("broken") => wish.action = Action::Broken,
             Some(flag) if flag.starts_with("--") => words = arguments.iter().map(String::as_str),
             Some(other) => {
                 return Err(format!(
-                    "lab has no `{other}`; there are run, list and shell"
+                    "lab has no `{other}`; there are run, broken, list and shell"
                 ));
             }
         }
