@@ -122,6 +122,9 @@ mod tests {
 
     use super::super::netlink::push_attribute;
     use super::*;
+    use crate::kernel_tls::{
+        KernelKey, KernelTls, SOL_TLS, TLS_TX, TlsCipher, TlsVersion, set_option,
+    };
 
     /// What the kernel would say of a socket with this TXCONF.
     fn info(sends: u16) -> Vec<u8> {
@@ -143,6 +146,28 @@ mod tests {
         let mut name_alone = Vec::new();
         push_attribute(&mut name_alone, 1, b"tls\0");
         assert!(read(&name_alone).is_none());
+    }
+
+    /// Shows that a connection that is handed to the kernel is the kernel's, as is one that has no
+    /// key yet; a kernel without TLS takes none.
+    #[test]
+    fn a_connection_of_the_kernels_is_known() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (_accepted, _) = listener.accept().unwrap();
+        let egress = Egress::open().unwrap();
+        let offload = || egress.offload_of(&client).unwrap();
+        let tcp = libc::IPPROTO_TCP as u32;
+        if set_option(&client, tcp, TCP_ULP, &ULP).is_err() {
+            assert!(KernelTls::probe().refusal().is_some());
+            assert_eq!(offload(), Offload::None);
+            return;
+        }
+        assert_eq!(offload(), Offload::None);
+        let (version, cipher) = (TlsVersion::Tls12, TlsCipher::Aes128Gcm);
+        let key = KernelKey::new(version, cipher, &[0; 16], &[0; 12], 0);
+        set_option(&client, SOL_TLS, TLS_TX, key.bytes()).unwrap();
+        assert_eq!(offload(), Offload::Software);
     }
 
     /// Shows that a plain socket is found, in either family and in both at once, and is nobody's;

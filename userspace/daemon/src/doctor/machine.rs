@@ -48,6 +48,9 @@ pub struct Limit {
     pub limit: Option<u64>,
     /// What this configuration may take at most.
     pub wanted: u64,
+    /// Whether these are bytes.
+    #[serde(skip)]
+    pub is_bytes: bool,
     /// What is less without; `None` where it is enough.
     pub without: Option<String>,
 }
@@ -125,6 +128,7 @@ fn open_files(limit: Option<u64>, settings: &Settings) -> Limit {
         what: "open files",
         limit,
         wanted,
+        is_bytes: false,
         without: short.then(|| {
             format!("the last connections may be refused; LimitNOFILE={wanted} in the unit")
         }),
@@ -141,6 +145,7 @@ fn locked(held: CapabilitySet, settings: &Settings) -> Limit {
         what: "locked memory",
         limit,
         wanted,
+        is_bytes: true,
         without: short.then(|| {
             "ring memory may not be registered with the kernel; LimitMEMLOCK=infinity in the unit"
                 .to_owned()

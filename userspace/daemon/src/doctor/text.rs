@@ -81,10 +81,12 @@ fn machine(machine: &Machine, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         }
     }
     for limit in &machine.limits {
-        let number = limit
-            .limit
-            .map_or("no limit".to_owned(), |limit| limit.to_string());
-        let (name, wanted) = (limit.name, limit.wanted);
+        let written = |number: u64| match limit.is_bytes {
+            true => Bytes(number).to_string(),
+            false => number.to_string(),
+        };
+        let number = limit.limit.map_or("no limit".to_owned(), written);
+        let (name, wanted) = (limit.name, written(limit.wanted));
         let enough = limit.without.as_deref().unwrap_or("enough");
         line(
             f,
