@@ -24,7 +24,7 @@ pub(super) struct Suite {
 }
 
 /// All suites, in the order in which they run.
-pub(super) const SUITES: [Suite; 4] = [
+pub(super) const SUITES: [Suite; 5] = [
     Suite {
         name: "boot",
         shows: "the kernel, two NUMA nodes, hugepages on both, kTLS, every module loads",
@@ -42,6 +42,12 @@ pub(super) const SUITES: [Suite; 4] = [
         shows: "the emulated card: offload, loss, reordering, held segments, a full table",
         on: On::Newest,
         limit: Duration::from_secs(240),
+    },
+    Suite {
+        name: "doctor",
+        shows: "zonecast doctor sees nodes, pages, kernel TLS and card; what it advises works",
+        on: On::Newest,
+        limit: Duration::from_secs(120),
     },
     Suite {
         name: "kernels",

@@ -1,6 +1,7 @@
 //! The suites, one file each. `xtask/src/lab/suites.rs` has the same names, with what each shows.
 
 mod boot;
+mod doctor;
 mod kernels;
 mod numa;
 mod tlsnic;
@@ -16,6 +17,7 @@ pub(crate) fn find(name: &str) -> Option<Suite> {
         "boot" => Some(boot::run),
         "numa" => Some(numa::run),
         "tlsnic" => Some(tlsnic::run),
+        "doctor" => Some(doctor::run),
         "kernels" => Some(kernels::run),
         _ => None,
     }
