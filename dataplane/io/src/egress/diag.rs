@@ -241,7 +241,9 @@ mod tests {
             (Ipv6Addr::LOCALHOST, 1).into(),
             (Ipv6Addr::LOCALHOST, 2).into(),
         );
-        let fixed = fixed(local, peer, 7);
+        let fixed = fixed(local, peer, 0x1_0000_0007);
+        let cookie = [7_u32.to_ne_bytes(), 1_u32.to_ne_bytes()].concat();
+        assert_eq!(fixed[48..], cookie);
         let error = egress.diag.ask(Request::one(SOCK_DIAG_BY_FAMILY, &fixed));
         assert_eq!(error.err().unwrap().kind(), io::ErrorKind::NotFound);
     }
