@@ -11,7 +11,7 @@ struct Page {
     text: &'static str,
 }
 
-const PAGES: [Page; 7] = [
+const PAGES: [Page; 8] = [
     Page {
         name: "setup",
         summary: "install what building, the demo and the tests need",
@@ -81,6 +81,13 @@ and its name is in the output.
         summary: "hold the rules: format, lints, layers, unsafe list, lengths, docs",
         usage: "cargo xtask check [--fix]",
         text: "  --fix       let rustfmt and clippy mend what they can before looking",
+    },
+    Page {
+        name: "doctor",
+        summary: "see what this machine gives the daemon, and what would give it more",
+        usage: "cargo xtask doctor [--config FILE] [--json]",
+        text: "Builds the daemon in release mode and runs `zonecast doctor`: kernel, io_uring, limits, kernel
+TLS, hugepages, zones, and for each listener its devices and byte path.",
     },
     Page {
         name: "lab",

@@ -230,7 +230,7 @@ mod tests {
         };
         assert_eq!(
             names(boots(&SUITES, None)),
-            [("7", 6), ("6.12", 1), ("6.1", 1)]
+            [("7", 7), ("6.12", 1), ("6.1", 1)]
         );
         assert_eq!(names(boots(&SUITES[..1], None)), [("7", 1)]);
         assert_eq!(names(boots(&SUITES[..1], Some(LINES[2]))), [("6.1", 1)]);

@@ -3,7 +3,7 @@
 //! Stands outside the layers: it depends on no crate at all, so it builds before any system
 //! library is installed, and it reaches the rest of the tree only by starting cargo and the
 //! binaries that cargo builds. One file or folder a subcommand (`setup`, `demo`, `test`, `fuzz`,
-//! `bench`, `lab`, `check`); each rule that `check` holds is a file of its own with its table at the
+//! `bench`, `lab`, `doctor`, `check`); each rule that `check` holds is a file of its own with its table at the
 //! top.
 
 #![forbid(unsafe_code)]
@@ -12,6 +12,7 @@ mod again;
 mod bench;
 mod check;
 mod demo;
+mod doctor;
 mod failures;
 mod fuzz;
 mod help;
@@ -49,7 +50,7 @@ fn main() -> ExitCode {
     let wants_help = rest.iter().any(|a| a == "--help" || a == "-h");
 
     let ended = match command.as_str() {
-        "setup" | "demo" | "test" | "fuzz" | "bench" | "lab" | "check" if wants_help => {
+        "setup" | "demo" | "test" | "fuzz" | "bench" | "lab" | "check" | "doctor" if wants_help => {
             help::of(&command)
         }
         "setup" => setup::run(&rest),
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         "bench" => bench::run(&rest),
         "check" => check::run(&rest),
         "lab" => lab::run(&rest),
+        "doctor" => doctor::run(&rest),
         "help" | "--help" | "-h" => help::all(),
         other => Err(format!(
             "there is no `{other}`; `cargo xtask help` lists what there is"

@@ -138,6 +138,12 @@ pub(crate) const NEEDS: &[Need] = &[
         SeenBy::Program("c++"),
         Purpose::Test,
     ),
+    debian(
+        "iproute2",
+        "makes the network namespaces of the tests",
+        SeenBy::Program("ip"),
+        Purpose::Test,
+    ),
     rustup(
         "rustfmt",
         "checks the format",

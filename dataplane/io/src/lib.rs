@@ -2,7 +2,8 @@
 //!
 //! [`driver`] is what a loop sees: one trait, [`Driver`], of owned operations and their
 //! completions. [`pool`] holds the buffers that travel through it, [`wake`] ends a loop's wait from
-//! another thread, [`listen`] makes listening sockets, [`kernel_tls`] says what the kernel can seal, and [`uring`] is the driver that runs in
+//! another thread, [`listen`] makes listening sockets, [`kernel_tls`] says what the kernel can seal,
+//! [`egress`] tells by which device a connection leaves and who seals it, and [`uring`] is the driver that runs in
 //! production; [`sim`] is the seeded simulation of it. This crate knows sockets and bytes; it knows
 //! no protocol, no ring and no viewer.
 

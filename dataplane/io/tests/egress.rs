@@ -187,9 +187,12 @@ fn a_down_device_is_remembered() {
         let after = watch.epoch();
         assert!(after > before && !watch.down_since(a1, after));
 
+        namespace.ip("link set a2 down");
+        assert!(watch.changed());
+        let after = watch.epoch();
         namespace.ip("link del a2");
         assert!(watch.changed());
-        assert!(watch.down_since(a2, after));
+        assert!(watch.down_since(a2, after), "it was down, and is gone");
     });
 }
 

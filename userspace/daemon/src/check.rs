@@ -86,7 +86,7 @@ fn zones(settings: &Settings, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 /// Numbers as ranges: `0-3,8`.
-fn ranges(numbers: &[usize]) -> String {
+pub(crate) fn ranges(numbers: &[usize]) -> String {
     let mut ranges: Vec<(usize, usize)> = Vec::new();
     for &number in numbers {
         match ranges.last_mut() {

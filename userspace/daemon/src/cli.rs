@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::config::DEFAULT_PATH;
 use crate::logging::Format;
-use crate::{check, serve, token};
+use crate::{check, doctor, serve, token};
 
 /// Live video from encoders to viewers: out of hugepage rings, by pinned loops, zone by zone.
 #[derive(Debug, Parser)]
@@ -32,6 +33,13 @@ pub enum Command {
     /// Prints mistakes with line and key (exit code 1), or a summary and warnings (exit code 0).
     /// Nothing is started; what runs is not disturbed.
     Check(CheckArguments),
+    /// Look at this machine: what it gives a configuration, and what would give it more
+    ///
+    /// Prints kernel, io_uring, limits, kernel TLS, hugepages and zones, and for each listener the
+    /// devices that it leaves by, the byte path that is taken (nic_ktls, ktls, userspace_tls,
+    /// plain), why no better one, and the command that would change it. Exit code 1 only if nothing
+    /// could be served. Nothing is changed; what runs is not disturbed.
+    Doctor(DoctorArguments),
     /// Make a token for encoders
     ///
     /// Prints a new random token, its SHA-256 for the configuration, and ffmpeg lines that use
@@ -46,7 +54,7 @@ pub struct ServeArguments {
     #[arg(
         long,
         value_name = "FILE",
-        default_value = "/etc/zonecast/zonecast.toml"
+        default_value = DEFAULT_PATH
     )]
     pub config: PathBuf,
     /// How log lines on standard error look
@@ -70,9 +78,21 @@ pub struct CheckArguments {
     #[arg(
         long,
         value_name = "FILE",
-        default_value = "/etc/zonecast/zonecast.toml"
+        default_value = DEFAULT_PATH
     )]
     pub config: PathBuf,
+}
+
+/// `zonecast doctor`.
+#[derive(Args, Debug)]
+pub struct DoctorArguments {
+    /// The configuration file [default: /etc/zonecast/zonecast.toml if it exists, else the
+    /// defaults of all keys]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `zonecast token`.
@@ -97,6 +117,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments.config),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Token(arguments) => token::run(&arguments),
     }
 }

@@ -15,6 +15,13 @@ use crate::config::{Problem, Settings, written};
 /// Every address of `settings` that cannot be had now, with its key and the reason.
 #[must_use]
 pub fn addresses(settings: &Settings) -> Vec<Problem> {
+    let refused = refused(settings).into_iter();
+    refused.map(|(_, problem)| problem).collect()
+}
+
+/// The same, each with its kind of error.
+#[must_use]
+pub fn refused(settings: &Settings) -> Vec<(io::ErrorKind, Problem)> {
     let mut all = vec![("admin.listen".to_owned(), &settings.admin)];
     all.extend(
         settings
@@ -28,7 +35,8 @@ pub fn addresses(settings: &Settings) -> Vec<Problem> {
     }
     let refused = all.into_iter().filter_map(|(key, address)| {
         let error = try_one(address).err()?;
-        Some(settings.problem(&key, format!("{}: {}", written(address), explain(&error))))
+        let text = format!("{}: {}", written(address), explain(&error));
+        Some((error.kind(), settings.problem(&key, text)))
     });
     refused.collect()
 }

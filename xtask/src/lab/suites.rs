@@ -24,7 +24,7 @@ pub(super) struct Suite {
 }
 
 /// All suites, in the order in which they run.
-pub(super) const SUITES: [Suite; 7] = [
+pub(super) const SUITES: [Suite; 8] = [
     Suite {
         name: "boot",
         shows: "the kernel, two NUMA nodes, hugepages on both, kTLS, every module loads",
@@ -60,6 +60,12 @@ pub(super) const SUITES: [Suite; 7] = [
         shows: "records sealed by the card: the ledger to the byte, loss, cuts, fallback",
         on: On::Newest,
         limit: Duration::from_secs(240),
+    },
+    Suite {
+        name: "doctor",
+        shows: "zonecast doctor sees nodes, pages, kernel TLS and card; what it advises works",
+        on: On::Newest,
+        limit: Duration::from_secs(120),
     },
     Suite {
         name: "kernels",

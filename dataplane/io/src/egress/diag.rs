@@ -18,7 +18,7 @@ const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const REQUEST_BYTES: usize = 56;
 /// `struct inet_diag_msg`.
 const MESSAGE_BYTES: usize = 72;
-const INET_DIAG_INFO: u8 = 2;
+const INET_DIAG_INFO: u16 = 2;
 const INET_DIAG_ULP_INFO: u16 = 19;
 const INET_ULP_INFO_TLS: u16 = 2;
 const TLS_INFO_TXCONF: u16 = 3;
@@ -71,7 +71,7 @@ fn fixed(local: SocketAddr, peer: SocketAddr, cookie: u64) -> [u8; REQUEST_BYTES
     };
     fixed[0] = family as u8;
     fixed[1] = libc::IPPROTO_TCP as u8;
-    // What the upper layer says comes along with INET_DIAG_INFO alone.
+    // The upper layer is told of only to those who ask for INET_DIAG_INFO.
     fixed[2] = 1 << (INET_DIAG_INFO - 1);
     fixed[4..8].copy_from_slice(&u32::MAX.to_ne_bytes());
     fixed[8..10].copy_from_slice(&local.port().to_be_bytes());
@@ -125,6 +125,9 @@ mod tests {
 
     use super::super::netlink::push_attribute;
     use super::*;
+    use crate::kernel_tls::{
+        KernelKey, KernelTls, SOL_TLS, TLS_TX, TlsCipher, TlsVersion, set_option,
+    };
 
     /// What the kernel would say of a socket with this TXCONF.
     fn info(sends: u16) -> Vec<u8> {
@@ -134,6 +137,24 @@ mod tests {
         push_attribute(&mut info, 1, b"tls\0");
         push_attribute(&mut info, INET_ULP_INFO_TLS | 0x8000, &tls);
         info
+    }
+
+    /// Shows that what Linux 7.3 said of three connections is read: one whose upper layer has no key
+    /// yet, one that the kernel seals, and one that a card does.
+    #[test]
+    fn what_a_kernel_said_is_read() {
+        let name = [8, 0, 1, 0, b't', b'l', b's', 0];
+        let version_and_cipher = [6, 0, 1, 0, 3, 3, 0, 0, 6, 0, 2, 0, 51, 0, 0, 0];
+        let others = [6, 0, 4, 0, 1, 0, 0, 0, 6, 0, 7, 0, 0, 64, 0, 0];
+        let no_key = [6, 0, 3, 0, 1, 0, 0, 0];
+        let said = [&name[..], &[28, 0, 2, 0], &no_key, &others].concat();
+        assert_eq!(read(&said), Some(Offload::None));
+        for (word, expected) in [(2, Offload::Software), (3, Offload::Hardware)] {
+            let sends = [6, 0, 3, 0, word, 0, 0, 0];
+            let parts = [&[44, 0, 2, 0][..], &version_and_cipher, &sends, &others];
+            let said = [&name[..], &parts.concat()].concat();
+            assert_eq!(read(&said), Some(expected));
+        }
     }
 
     /// Shows each of the kernel's words (`linux/tls.h`: base 1, software 2, hardware 3 and 4).
@@ -146,6 +167,41 @@ mod tests {
         let mut name_alone = Vec::new();
         push_attribute(&mut name_alone, 1, b"tls\0");
         assert!(read(&name_alone).is_none());
+    }
+
+    /// Shows that the kernel is asked in the way that makes it speak of the upper layer: what else is
+    /// told only then (INET_DIAG_INFO) is in the answer.
+    #[test]
+    fn the_kernel_is_asked_for_all() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (local, peer) = (client.local_addr().unwrap(), client.peer_addr().unwrap());
+        let cookie = sockopt::socket_cookie(&client).unwrap();
+        let request = Request::one(SOCK_DIAG_BY_FAMILY, &fixed(local, peer, cookie));
+        let answers = Egress::open().unwrap().diag.ask(request).unwrap();
+        assert!(attribute(&answers[0].body, MESSAGE_BYTES, INET_DIAG_INFO).is_some());
+    }
+
+    /// Shows that a connection that is handed to the kernel is the kernel's, as is one that has no
+    /// key yet; a kernel without TLS takes none.
+    #[test]
+    fn a_connection_of_the_kernels_is_known() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (_accepted, _) = listener.accept().unwrap();
+        let egress = Egress::open().unwrap();
+        let offload = || egress.offload_of(&client).unwrap();
+        let tcp = libc::IPPROTO_TCP as u32;
+        if set_option(&client, tcp, TCP_ULP, &ULP).is_err() {
+            assert!(KernelTls::probe().refusal().is_some());
+            assert_eq!(offload(), Offload::None);
+            return;
+        }
+        assert_eq!(offload(), Offload::None);
+        let (version, cipher) = (TlsVersion::Tls12, TlsCipher::Aes128Gcm);
+        let key = KernelKey::new(version, cipher, &[0; 16], &[0; 12], 0);
+        set_option(&client, SOL_TLS, TLS_TX, key.bytes()).unwrap();
+        assert_eq!(offload(), Offload::Software);
     }
 
     /// Shows that a plain socket is found, in either family and in both at once, and is nobody's;
@@ -185,7 +241,9 @@ mod tests {
             (Ipv6Addr::LOCALHOST, 1).into(),
             (Ipv6Addr::LOCALHOST, 2).into(),
         );
-        let fixed = fixed(local, peer, 7);
+        let fixed = fixed(local, peer, 0x1_0000_0007);
+        let cookie = [7_u32.to_ne_bytes(), 1_u32.to_ne_bytes()].concat();
+        assert_eq!(fixed[48..], cookie);
         let error = egress.diag.ask(Request::one(SOCK_DIAG_BY_FAMILY, &fixed));
         assert_eq!(error.err().unwrap().kind(), io::ErrorKind::NotFound);
     }

@@ -46,6 +46,9 @@ pub use zones::{ListedZone, Zones};
 
 use crate::units::Time;
 
+/// Where the configuration is, unless a command says otherwise.
+pub const DEFAULT_PATH: &str = "/etc/zonecast/zonecast.toml";
+
 /// Bytes of a configuration file at most.
 const FILE_MAX: u64 = 16 << 20;
 
@@ -110,6 +113,19 @@ pub fn load(path: &Path, planner: Planner<'_>) -> Result<Settings, ConfigError> 
     let document = Document::new(text);
     let file = parse(path, &document)?;
     check(path, document, file, planner)
+}
+
+/// The settings of a file without a key, as if it were at [`DEFAULT_PATH`].
+///
+/// # Errors
+/// What the machine lacks.
+pub fn defaults(planner: Planner<'_>) -> Result<Settings, ConfigError> {
+    check(
+        DEFAULT_PATH.as_ref(),
+        Document::default(),
+        File::default(),
+        planner,
+    )
 }
 
 fn parse(path: &Path, document: &Document) -> Result<File, ConfigError> {

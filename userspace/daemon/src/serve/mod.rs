@@ -10,7 +10,7 @@
 //! and after it, so that whoever asks `/readyz` gets an answer, not a refusal.
 
 mod drain;
-mod privileges;
+pub(crate) mod privileges;
 mod reload;
 mod signals;
 mod state_dir;

@@ -22,7 +22,7 @@ pub(super) fn raise_and_report(settings: &Settings) {
 }
 
 /// Raises the soft limit to the hard one; `None` is no limit.
-fn raise_descriptors() -> io::Result<Option<u64>> {
+pub(crate) fn raise_descriptors() -> io::Result<Option<u64>> {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(
         Resource::Nofile,
@@ -34,13 +34,26 @@ fn raise_descriptors() -> io::Result<Option<u64>> {
     Ok(limit.maximum)
 }
 
-fn report_descriptors(limit: Option<u64>, settings: &Settings) {
+/// Descriptors that a configuration may take at most.
+pub(crate) fn descriptors_wanted(settings: &Settings) -> u64 {
     let viewers = settings
         .listeners
         .iter()
         .map(|l| u64::from(l.limits.connections_max));
     let encoders = u64::from(settings.ingest.limits.connections_max);
-    let wanted = viewers.sum::<u64>() + encoders + DESCRIPTORS_BESIDE;
+    viewers.sum::<u64>() + encoders + DESCRIPTORS_BESIDE
+}
+
+/// Bytes of memory that may be locked.
+pub(crate) fn locked_wanted(settings: &Settings) -> u64 {
+    settings
+        .memory
+        .arena_bytes
+        .saturating_mul(settings.planned.zones.len() as u64)
+}
+
+fn report_descriptors(limit: Option<u64>, settings: &Settings) {
+    let wanted = descriptors_wanted(settings);
     if let Some(limit) = limit.filter(|limit| *limit < wanted) {
         tracing::warn!(
             limit,
@@ -54,10 +67,7 @@ fn report_locked_memory(settings: &Settings) {
     let may_lock =
         capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::IPC_LOCK));
     let limit = getrlimit(Resource::Memlock).current;
-    let wanted = settings
-        .memory
-        .arena_bytes
-        .saturating_mul(settings.planned.zones.len() as u64);
+    let wanted = locked_wanted(settings);
     if let Some(limit) = limit.filter(|limit| !may_lock && *limit < wanted) {
         tracing::warn!(
             limit,

@@ -1,6 +1,7 @@
 //! The suites, one file each. `xtask/src/lab/suites.rs` has the same names, with what each shows.
 
 mod boot;
+mod doctor;
 mod kernels;
 mod keyupdate;
 mod ktls;
@@ -22,6 +23,7 @@ pub(crate) fn find(name: &str) -> Option<Suite> {
         "ktls" => Some(ktls::run),
         "keyupdate" => Some(keyupdate::run),
         "nic" => Some(nic::run),
+        "doctor" => Some(doctor::run),
         "kernels" => Some(kernels::run),
         _ => None,
     }
