@@ -8,7 +8,7 @@ use zonecast_io::KernelTls;
 use zonecast_io::egress::{Address, Device};
 use zonecast_numa::zones::Zone;
 
-use super::path::{Asked, BUILD, Choice, choose};
+use super::path::{Asked, Choice, choose};
 use super::sealing::Sealing;
 use crate::config::{Settings, written};
 
@@ -71,7 +71,8 @@ pub(super) fn look(settings: &Settings, seen: &Seen<'_>) -> Vec<Listener> {
     let viewers = settings.listeners.iter().map(|listener| {
         let asked = Asked {
             tls: listener.tls,
-            kernel_tls: true,
+            kernel_tls: listener.kernel_tls,
+            nic_tls12: listener.nic_tls12,
             viewers: true,
         };
         describe(&listener.name, &listener.address, asked, seen)
@@ -80,6 +81,7 @@ pub(super) fn look(settings: &Settings, seen: &Seen<'_>) -> Vec<Listener> {
         let asked = Asked {
             tls: settings.ingest.tls,
             kernel_tls: false,
+            nic_tls12: false,
             viewers: false,
         };
         describe("ingest", address, asked, seen)
@@ -94,7 +96,7 @@ fn describe(name: &str, address: &ListenAddress, asked: Asked, seen: &Seen<'_>) 
     };
     let way = |device: Option<&Device>| Way {
         device: device.map(|device| card(device, seen.zones)),
-        choice: choose(asked, device, seen.kernel, seen.sealing, BUILD),
+        choice: choose(asked, device, seen.kernel, seen.sealing),
     };
     let egress = match &devices[..] {
         [] => vec![way(None)],

@@ -93,6 +93,7 @@ fn every_listener_has_a_path() {
         let asked = Asked {
             tls: true,
             kernel_tls: true,
+            nic_tls12: false,
             viewers: true,
         };
         let address = ListenAddress::Tcp("[2001:db8::1]:443".parse().unwrap());

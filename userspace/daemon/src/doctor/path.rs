@@ -9,16 +9,6 @@ use zonecast_io::{KernelTls, TlsCipher, TlsVersion};
 
 use super::sealing::Sealing;
 
-/// What the data plane of this build does by itself, where it can.
-#[derive(Debug, Clone, Copy)]
-pub struct Build {
-    /// It hands connections to a card.
-    pub nic_ktls: bool,
-}
-
-/// This build.
-pub const BUILD: Build = Build { nic_ktls: false };
-
 /// What a listener asks for.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked {
@@ -26,6 +16,8 @@ pub struct Asked {
     pub tls: bool,
     /// That the kernel seals, where it can.
     pub kernel_tls: bool,
+    /// That a card seals, where it can: TLS 1.2 alone.
+    pub nic_tls12: bool,
     /// Its connections are viewers'.
     pub viewers: bool,
 }
@@ -57,7 +49,6 @@ pub fn choose(
     device: Option<&Device>,
     kernel: &KernelTls,
     sealing: &Sealing,
-    build: Build,
 ) -> Choice {
     let own = |why: &str, change| choice(BytePath::UserspaceTls, why, change);
     if !asked.tls {
@@ -73,11 +64,11 @@ pub fn choose(
         let why = format!("the kernel has no TLS ({refusal})");
         return own(&why, sealing.change.clone());
     }
-    by_card(device, kernel, build)
+    by_card(asked, device, kernel)
 }
 
 /// The kernel seals; whether a card does it for the kernel.
-fn by_card(device: Option<&Device>, kernel: &KernelTls, build: Build) -> Choice {
+fn by_card(asked: Asked, device: Option<&Device>, kernel: &KernelTls) -> Choice {
     let in_kernel = |why: String, change| choice(BytePath::Ktls, why, change);
     let Some(device) = device else {
         return in_kernel("no card lies on the way".to_owned(), None);
@@ -105,13 +96,13 @@ fn by_card(device: Option<&Device>, kernel: &KernelTls, build: Build) -> Choice 
             "cards seal TLS 1.2 with AES-GCM, which the kernel has not".to_owned(),
             None,
         ),
-        TlsTransmit::On if !build.nic_ktls => in_kernel(
-            format!("{name} could seal, but this build hands no connection to a card"),
-            None,
+        TlsTransmit::On if !asked.nic_tls12 => in_kernel(
+            format!("{name} could seal, but Linux hands cards no TLS 1.3"),
+            Some("nic_tls12 = true, for TLS 1.2 alone".to_owned()),
         ),
         TlsTransmit::On => choice(
             BytePath::NicKtls,
-            format!("{name} seals TLS 1.2 with AES-GCM; other connections are the kernel's"),
+            format!("{name} seals TLS 1.2 with AES-GCM, as long as it has room"),
             None,
         ),
     }
@@ -124,6 +115,7 @@ mod tests {
     const VIEWERS: Asked = Asked {
         tls: true,
         kernel_tls: true,
+        nic_tls12: true,
         viewers: true,
     };
 
@@ -149,25 +141,23 @@ mod tests {
         }
     }
 
-    fn by(device: &Device, nic_ktls: bool) -> Choice {
-        let kernel = KernelTls::all();
-        choose(
-            VIEWERS,
-            Some(device),
-            &kernel,
-            &sealing(None),
-            Build { nic_ktls },
-        )
+    fn by(device: &Device, nic_tls12: bool) -> Choice {
+        let asked = Asked {
+            nic_tls12,
+            ..VIEWERS
+        };
+        choose(asked, Some(device), &KernelTls::all(), &sealing(None))
     }
 
-    /// Shows what the card, and the build, make of a kernel that seals everything.
+    /// Shows what the card, and the file, make of a kernel that seals everything.
     #[test]
     fn the_card_decides_where_the_kernel_seals() {
         let able = card(false, TlsTransmit::On);
         assert_eq!(by(&able, true).path, BytePath::NicKtls);
         let choice = by(&able, false);
         assert_eq!(choice.path, BytePath::Ktls);
-        assert!(choice.why.contains("this build"), "{choice:?}");
+        let change = choice.change.unwrap_or_default();
+        assert!(change.contains("nic_tls12 = true"), "{change}");
 
         let choice = by(&card(false, TlsTransmit::Off), true);
         assert_eq!(choice.path, BytePath::Ktls);
@@ -191,8 +181,7 @@ mod tests {
             card(false, TlsTransmit::On),
         );
         let sealing = sealing(Some("modprobe tls"));
-        let build = Build { nic_ktls: true };
-        let choice = choose(VIEWERS, Some(&able), &kernel, &sealing, build);
+        let choice = choose(VIEWERS, Some(&able), &kernel, &sealing);
         assert_eq!(choice.path, BytePath::UserspaceTls);
         assert!(choice.why.contains("TCP_ULP tls: no"));
         assert_eq!(choice.change.as_deref(), Some("modprobe tls"));
@@ -202,10 +191,7 @@ mod tests {
     #[test]
     fn the_file_decides_before_all() {
         let able = card(false, TlsTransmit::On);
-        let of = |asked| {
-            let build = Build { nic_ktls: true };
-            choose(asked, Some(&able), &KernelTls::all(), &sealing(None), build)
-        };
+        let of = |asked| choose(asked, Some(&able), &KernelTls::all(), &sealing(None));
         let off = Asked {
             kernel_tls: false,
             ..VIEWERS

@@ -33,7 +33,7 @@ pub(super) fn run(report: &mut Report) -> Result<(), Stop> {
     let _ = report.step("the card is seen in its zone", || {
         let line = patient.line("by tlsnic1")?;
         let seen = "(node 1, zone 1, tls-hw-tx-offload on): ";
-        ensure!(line.contains(seen) && line.contains("ktls"), "{line}");
+        ensure!(line.contains(seen) && line.contains("nic_ktls"), "{line}");
         Ok(line)
     });
     let _ = report.step("what it advises switches the card on", || patient.card());
@@ -61,7 +61,7 @@ impl Patient {
         let config = folder.join("zonecast.toml");
         let text = format!(
             "[memory]\narena = \"64MiB\"\n[[certificates]]\nchain_file = {chain:?}\n\
-             key_file = {key:?}\n[[listeners]]\nlisten = \"{ADDRESS}:8443\"\n"
+             key_file = {key:?}\n[[listeners]]\nlisten = \"{ADDRESS}:8443\"\nnic_tls12 = true\n"
         );
         fs::write(&config, text)?;
         Ok(Patient { config })
