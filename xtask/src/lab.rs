@@ -6,6 +6,7 @@
 //! guest says (`lab/console`) becomes the verdict. Everything is kept below `target/lab`.
 
 mod apt;
+mod bench;
 mod binaries;
 mod console;
 mod cpio;
@@ -27,7 +28,7 @@ pub(crate) use step::step;
 use binaries::Binaries;
 use console::{Console, Said};
 use kernels::{LINES, Line};
-use qemu::Guest;
+use qemu::{Guest, Machine};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -52,6 +53,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     if wish.action == Action::List {
         list();
         return Ok(ExitCode::SUCCESS);
+    }
+    if wish.action == Action::Bench {
+        return bench::run(&Lab::open(Binaries::build(&wish.profile)?)?, &wish);
     }
     let suites = suites::select(&wish.names)?;
     let lab = Lab::open(Binaries::build(&wish.profile)?)?;
@@ -99,6 +103,8 @@ impl Lab {
             tools: &self.tools,
             kernel: &kernel,
             initramfs: &initramfs,
+            machine: Machine::Nodes,
+            words: String::new(),
         })
     }
 
