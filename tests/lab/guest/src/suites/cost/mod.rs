@@ -99,8 +99,8 @@ fn deliver(bed: &Bed, peer: &Peer, kernel: Kernel) -> Result<Cost> {
     let mut viewers = (0..CONNECTIONS)
         .map(|_| connect())
         .collect::<Result<Vec<_>>>()?;
-    kernel.check(sealed_by_kernel()?.since(before), CONNECTIONS as u64)?;
     rounds(&mut viewers, WARM_UP)?;
+    kernel.check(sealed_by_kernel()?.since(before), CONNECTIONS as u64)?;
     let pid = peer.server.0.id();
     let before = Counts::read(pid)?;
     rounds(&mut viewers, ROUNDS)?;
