@@ -3,8 +3,9 @@
 //!
 //! It is a process of its own, this same binary with arguments, so that the kernel keeps its account apart.
 
+use super::viewer::Framing;
+use super::{FOLDER, OBJECT};
 use crate::socket::{Way, kernel_tls, lend, zero_copy};
-use crate::suites::cost::viewer::Framing;
 use anyhow::{Context, Result, bail};
 use memmap2::MmapOptions;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -13,11 +14,15 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 use std::fs::{self, File};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
+use std::path::Path;
 
 /// The word by which the first process's binary is this program.
 pub(crate) const WORD: &str = "bare";
+
+/// Where it listens.
+const PORT: u16 = 7443;
 
 /// A pipe that holds every send in small pages.
 const PIPE: usize = 1 << 20;
@@ -45,11 +50,28 @@ pub(super) struct Orders {
     pub(super) zero_copy: bool,
     /// Bytes of each call at most.
     pub(super) size: usize,
-    pub(super) file: String,
     pub(super) address: SocketAddr,
 }
 
 impl Orders {
+    /// A byte path over loopback.
+    pub(super) fn new(method: Method, framing: Framing, size: usize) -> Orders {
+        Orders {
+            method,
+            framing,
+            zero_copy: false,
+            size,
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)),
+        }
+    }
+
+    /// The same through a card that has this address.
+    pub(super) fn through(mut self, near: Ipv4Addr, zero_copy: bool) -> Orders {
+        self.address.set_ip(near.into());
+        self.zero_copy = zero_copy;
+        self
+    }
+
     pub(super) fn words(&self) -> Vec<String> {
         vec![
             WORD.to_owned(),
@@ -57,14 +79,13 @@ impl Orders {
             format!("{:?}", self.framing),
             self.zero_copy.to_string(),
             self.size.to_string(),
-            self.file.clone(),
             self.address.to_string(),
         ]
     }
 
     fn read(words: &[String]) -> Result<Orders> {
-        let [_, method, framing, zero_copy, size, file, address] = words else {
-            bail!("bare METHOD FRAMING ZEROCOPY SIZE FILE ADDRESS");
+        let [_, method, framing, zero_copy, size, address] = words else {
+            bail!("bare METHOD FRAMING ZEROCOPY SIZE ADDRESS");
         };
         let methods = [Method::Send, Method::Sendfile, Method::Splice];
         let framings = [
@@ -80,7 +101,6 @@ impl Orders {
             framing: framing.context("no such framing")?,
             zero_copy: zero_copy.parse()?,
             size: size.parse()?,
-            file: file.clone(),
             address: address.parse()?,
         })
     }
@@ -89,7 +109,7 @@ impl Orders {
 /// Serves until it is ended.
 pub(crate) fn serve(words: &[String]) -> Result<()> {
     let orders = Orders::read(words)?;
-    let source = Source::open(&orders)?;
+    let source = Source::open()?;
     let listener = TcpListener::bind(orders.address)?;
     println!("listening");
     let mut viewers: Vec<Viewer> = Vec::new();
@@ -120,15 +140,16 @@ struct Source {
 }
 
 impl Source {
-    fn open(orders: &Orders) -> Result<Source> {
-        let bytes = fs::read(&orders.file)?;
+    fn open() -> Result<Source> {
+        let file = Path::new(FOLDER).join(OBJECT);
+        let bytes = fs::read(&file)?;
         let mut options = MmapOptions::new();
         options.len(bytes.len()).huge(Some(HUGE)).populate();
         let mut memory = options.map_anon().context("a hugepage")?;
         memory[..bytes.len()].copy_from_slice(&bytes);
         let memory: &'static [u8] = Box::leak(Box::new(memory));
         Ok(Source {
-            file: File::open(&orders.file)?,
+            file: File::open(file)?,
             memory: &memory[..bytes.len()],
         })
     }
@@ -221,21 +242,15 @@ impl Viewer {
     }
 }
 
-/// That the orders come through a command line as they were given.
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Orders come through a command line as they were given.
     #[test]
     fn orders_are_words() {
-        let orders = Orders {
-            method: Method::Splice,
-            framing: Framing::Tls12,
-            zero_copy: true,
-            size: 65536,
-            file: String::from("/run/object"),
-            address: SocketAddr::from(([127, 0, 0, 1], 80)),
-        };
+        let orders = Orders::new(Method::Splice, Framing::Tls12, 65536);
+        let orders = orders.through(Ipv4Addr::new(10, 5, 0, 1), true);
         assert_eq!(Orders::read(&orders.words()).unwrap(), orders);
         assert!(Orders::read(&orders.words()[1..]).is_err());
     }

@@ -25,10 +25,12 @@ pub(super) struct Counts {
     busy: u64,
     /// Each thread of the server.
     server: BTreeMap<String, u64>,
+    /// Each other task, by its name and number.
+    others: BTreeMap<String, u64>,
 }
 
 /// What a span of time took, in instructions.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Cost {
     /// All threads of the server.
     pub(super) own: u64,
@@ -36,6 +38,8 @@ pub(super) struct Cost {
     pub(super) whole: u64,
     /// This thread.
     pub(super) client: u64,
+    /// The task that took most beside these, with what it took.
+    pub(super) other: (String, u64),
 }
 
 impl Counts {
@@ -48,23 +52,52 @@ impl Counts {
             client: u64::try_from(now.tv_sec)? * 1_000_000_000 + u64::try_from(now.tv_nsec)?,
             busy: busy_in(&busy)?,
             server: threads(pid)?,
+            others: others(pid)?,
         })
     }
 
     /// What was added since `before`.
     pub(super) fn since(&self, before: &Counts) -> Result<Cost> {
-        let of = |(thread, time): (&String, &u64)| {
-            time - before.server.get(thread).copied().unwrap_or_default()
-        };
+        let own = added(&self.server, &before.server);
+        let others = added(&self.others, &before.others);
         let client = self.client - before.client;
         let busy = self.busy - before.busy;
         ensure!(busy > client, "all tasks ran {busy}, and this one {client}");
         Ok(Cost {
-            own: self.server.iter().map(of).sum(),
+            own: own.iter().map(|(_, time)| time).sum(),
             whole: busy - client,
             client,
+            other: others.into_iter().max_by_key(|o| o.1).unwrap_or_default(),
         })
     }
+}
+
+/// What each task ran since `before`.
+fn added(now: &BTreeMap<String, u64>, before: &BTreeMap<String, u64>) -> Vec<(String, u64)> {
+    let of = |(task, time): (&String, &u64)| {
+        let before = before.get(task).copied().unwrap_or_default();
+        (task.clone(), time.saturating_sub(before))
+    };
+    now.iter().map(of).collect()
+}
+
+/// The run time of all tasks but the server's and this process. They come and go.
+fn others(pid: u32) -> Result<BTreeMap<String, u64>> {
+    let mut others = BTreeMap::new();
+    for process in fs::read_dir("/proc")? {
+        let number = process?.file_name().to_string_lossy().into_owned();
+        let own = [pid, std::process::id()].map(|pid| pid.to_string());
+        let Ok(name) = read(&format!("/proc/{number}/comm")) else {
+            continue;
+        };
+        if !own.contains(&number)
+            && let Ok(process) = number.parse()
+            && let Ok(threads) = threads(process)
+        {
+            others.insert(format!("{name}-{number}"), threads.values().sum());
+        }
+    }
+    Ok(others)
 }
 
 /// The run time of each thread, workers of its io_uring included.
@@ -111,6 +144,7 @@ mod tests {
             client,
             busy,
             server: threads.iter().map(|(n, t)| ((*n).to_owned(), *t)).collect(),
+            others: BTreeMap::new(),
         };
         let before = counts(10, 100, &[("1", 50), ("2", 7)]);
         let cost = counts(30, 220, &[("1", 90), ("3", 5)])

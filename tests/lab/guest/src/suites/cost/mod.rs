@@ -5,6 +5,7 @@
 //! server took, and what the whole machine but the viewers took.
 
 pub(crate) mod bare;
+mod cable;
 mod counts;
 mod peers;
 mod rows;
@@ -16,13 +17,16 @@ use crate::report::{Report, Stop};
 use crate::tool::run as tool;
 use anyhow::{Context, Result, ensure};
 use counts::{Cost, Counts};
-use peers::{Bed, OBJECT, Peer};
+use peers::{Bed, Peer};
 use rows::{Kernel, Measured, ROWS};
 use std::path::PathBuf;
 use viewer::Viewer;
 
 /// Where all files are: in memory, in huge pages where they fit.
 const FOLDER: &str = "/run/cost";
+
+/// The object's file in it.
+const OBJECT: &str = "s0.ts";
 
 /// Bytes of the object.
 const LENGTH: u64 = 500_000;
@@ -82,9 +86,13 @@ fn measured(name: &str, measured: Measured) -> Result<String> {
         Measured::Cost(cost) => {
             ensure!(cost.own > 0, "{name} took nothing");
             let bytes = LENGTH * (CONNECTIONS * ROUNDS) as u64;
-            let Cost { own, whole, client } = cost;
+            let (other, took) = &cost.other;
             Ok(format!(
-                "own={own} whole={whole} client={client} bytes={bytes}"
+                "own={} whole={} client={} bytes={bytes} beside={}:{took}",
+                cost.own,
+                cost.whole,
+                cost.client,
+                other.replace(' ', "_"),
             ))
         }
     }

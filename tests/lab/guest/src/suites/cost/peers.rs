@@ -1,7 +1,8 @@
 //! The servers that are compared: the daemon, nginx, the bare program. Each is started for its
 //! row alone, does nothing else, and is told to do the same work.
 
-use super::bare::{Method, Orders};
+use super::OBJECT;
+use super::bare::Orders;
 use super::viewer::{Framing, Place, Speech, offer};
 use crate::daemon::TOKEN;
 use crate::https::{Certificate, put};
@@ -28,9 +29,6 @@ pub(super) struct Bed {
     pub(super) certificate: Certificate,
     pub(super) object: Vec<u8>,
 }
-
-/// The name of the object's file.
-pub(super) const OBJECT: &str = "s0.ts";
 
 impl Bed {
     fn http(&self, path: &str, port: u16, tls: bool) -> Result<Place> {
@@ -127,28 +125,14 @@ impl Bed {
     }
 
     /// The bare program.
-    pub(super) fn bare(
-        &self,
-        method: Method,
-        size: usize,
-        framing: Framing,
-        network: (Ipv4Addr, bool),
-    ) -> Result<Peer> {
-        let orders = Orders {
-            method,
-            framing,
-            zero_copy: network.1,
-            size,
-            file: self.folder.join(OBJECT).to_string_lossy().into_owned(),
-            address: SocketAddr::from((network.0, 7443)),
-        };
+    pub(super) fn bare(&self, orders: &Orders) -> Result<Peer> {
         let mut command = Command::new(SELF);
         command.args(orders.words());
         let server = self.start("bare", &mut command, "listening")?;
         let place = Place {
             address: orders.address,
             speech: Speech::Bare,
-            framing,
+            framing: orders.framing,
         };
         Ok(Peer { server, place })
     }

@@ -1,12 +1,12 @@
 //! The table: what is measured, in the order in which it is shown.
 
-use super::bare::Method;
+use super::bare::{Method, Orders};
+use super::cable;
 use super::counts::Cost;
 use super::peers::Bed;
 use super::viewer::Framing;
 use super::{Sealed, deliver};
 use anyhow::{Result, ensure};
-use std::net::Ipv4Addr;
 
 /// A row.
 pub(super) struct Row {
@@ -47,7 +47,7 @@ impl Kernel {
 }
 
 /// All of them.
-pub(super) const ROWS: [Row; 12] = [
+pub(super) const ROWS: [Row; 18] = [
     row("zonecast, TLS in the process", |bed| {
         let listener = if bed.daemon_knows(KERNEL_TLS_OFF)? {
             KERNEL_TLS_OFF
@@ -81,22 +81,57 @@ pub(super) const ROWS: [Row; 12] = [
         cost(deliver(bed, &bed.nginx(None)?, Kernel::Nothing))
     }),
     row("bare, TLS in the kernel, send 16 KiB", |bed| {
-        sealed(bed, 16 << 10)
+        bare(bed, &Orders::new(Method::Send, Framing::Tls13, 16 << 10))
     }),
     row("bare, TLS in the kernel, send 64 KiB", |bed| {
-        sealed(bed, 64 << 10)
+        bare(bed, &Orders::new(Method::Send, Framing::Tls13, 64 << 10))
     }),
     row("bare, TLS in the kernel, send 256 KiB", |bed| {
-        sealed(bed, 256 << 10)
+        bare(bed, &Orders::new(Method::Send, Framing::Tls13, 256 << 10))
+    }),
+    row("bare, TLS in the kernel, sendfile 256 KiB", |bed| {
+        bare(
+            bed,
+            &Orders::new(Method::Sendfile, Framing::Tls13, 256 << 10),
+        )
     }),
     row("bare, plain, send 64 KiB", |bed| {
-        plain(bed, Method::Send, 64 << 10)
+        bare(bed, &Orders::new(Method::Send, Framing::Plain, 64 << 10))
     }),
     row("bare, plain, send 256 KiB", |bed| {
-        plain(bed, Method::Send, 256 << 10)
+        bare(bed, &Orders::new(Method::Send, Framing::Plain, 256 << 10))
     }),
     row("bare, plain, sendfile 256 KiB", |bed| {
-        plain(bed, Method::Sendfile, 256 << 10)
+        bare(
+            bed,
+            &Orders::new(Method::Sendfile, Framing::Plain, 256 << 10),
+        )
+    }),
+    row("card, TLS 1.2, copied, send 64 KiB", |bed| {
+        let orders = Orders::new(Method::Send, Framing::Unsealed, 64 << 10);
+        card(bed, orders, false)
+    }),
+    row("card, TLS 1.2, not copied, vmsplice 64 KiB", |bed| {
+        let orders = Orders::new(Method::Splice, Framing::Unsealed, 64 << 10);
+        card(bed, orders, true)
+    }),
+    row("card, TLS 1.2, not copied, sendfile 256 KiB", |bed| {
+        let orders = Orders::new(Method::Sendfile, Framing::Unsealed, 256 << 10);
+        card(bed, orders, true)
+    }),
+    row("card, plain, send 64 KiB", |bed| {
+        card(
+            bed,
+            Orders::new(Method::Send, Framing::Plain, 64 << 10),
+            false,
+        )
+    }),
+    row("card, plain, sendfile 256 KiB", |bed| {
+        card(
+            bed,
+            Orders::new(Method::Sendfile, Framing::Plain, 256 << 10),
+            false,
+        )
     }),
 ];
 
@@ -111,14 +146,24 @@ fn cost(cost: Result<Cost>) -> Result<Measured> {
     cost.map(Measured::Cost)
 }
 
-fn sealed(bed: &Bed, size: usize) -> Result<Measured> {
-    let network = (Ipv4Addr::LOCALHOST, false);
-    let peer = bed.bare(Method::Send, size, Framing::Tls13, network)?;
-    cost(deliver(bed, &peer, Kernel::Software))
+/// The bare program over loopback.
+fn bare(bed: &Bed, orders: &Orders) -> Result<Measured> {
+    let kernel = match orders.framing {
+        Framing::Plain => Kernel::Nothing,
+        _ => Kernel::Software,
+    };
+    cost(deliver(bed, &bed.bare(orders)?, kernel))
 }
 
-fn plain(bed: &Bed, method: Method, size: usize) -> Result<Measured> {
-    let network = (Ipv4Addr::LOCALHOST, false);
-    let peer = bed.bare(method, size, Framing::Plain, network)?;
-    cost(deliver(bed, &peer, Kernel::Nothing))
+/// The bare program through the emulated card, to viewers at the other end of the cable.
+fn card(bed: &Bed, orders: Orders, zero_copy: bool) -> Result<Measured> {
+    let kernel = match orders.framing {
+        Framing::Plain => Kernel::Nothing,
+        _ => Kernel::Device,
+    };
+    if let Err(error) = cable::lay() {
+        return Ok(Measured::Skipped(format!("no emulated card: {error:#}")));
+    }
+    let peer = bed.bare(&orders.through(cable::NEAR, zero_copy))?;
+    cost(cable::at_the_far_end(|| deliver(bed, &peer, kernel)))
 }
