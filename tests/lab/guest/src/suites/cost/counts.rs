@@ -3,6 +3,7 @@
 //! keeps are counts of instructions.
 
 use crate::machine::read;
+use crate::tool::until;
 use anyhow::{Context, Result, ensure};
 use rustix::time::{ClockId, clock_gettime};
 use std::collections::BTreeMap;
@@ -12,6 +13,10 @@ use std::time::Duration;
 
 /// In this time everyone has gone to sleep, so the kernel's account of each is complete.
 const SETTLE: Duration = Duration::from_millis(20);
+
+/// The machine is quiet once tasks take less than this in [`LULL`]: what booting left to do is done.
+const QUIET: u64 = 1_000_000;
+const LULL: Duration = Duration::from_millis(200);
 
 /// The field of a CPU's line in `/proc/schedstat`, its name being the first: nanoseconds that
 /// tasks ran on it (`Documentation/scheduler/sched-stats.rst`).
@@ -70,6 +75,18 @@ impl Counts {
             other: others.into_iter().max_by_key(|o| o.1).unwrap_or_default(),
         })
     }
+}
+
+/// Waits until nobody has anything to do; how much was done meanwhile.
+pub(super) fn quiet() -> Result<u64> {
+    let first = busy_in(&read("/proc/schedstat")?)?;
+    let mut last = first;
+    until("quiet", || {
+        thread::sleep(LULL);
+        let now = busy_in(&read("/proc/schedstat")?)?;
+        let done = now - std::mem::replace(&mut last, now);
+        Ok((done < QUIET).then_some(now - first))
+    })
 }
 
 /// What each task ran since `before`.

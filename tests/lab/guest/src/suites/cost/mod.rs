@@ -47,6 +47,9 @@ pub(super) fn run(report: &mut Report) -> Result<(), Stop> {
     let Some(bed) = made else {
         return Err(Stop);
     };
+    let _ = report.step("quiet", || {
+        Ok(format!("after {} instructions", counts::quiet()?))
+    });
     let wanted = wanted();
     for row in &ROWS {
         if wanted.iter().any(|word| row.name.contains(word.as_str())) {

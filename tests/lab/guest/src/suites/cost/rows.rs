@@ -47,7 +47,7 @@ impl Kernel {
 }
 
 /// All of them.
-pub(super) const ROWS: [Row; 18] = [
+pub(super) const ROWS: [Row; 19] = [
     row("zonecast, TLS in the process", |bed| {
         let listener = if bed.daemon_knows(KERNEL_TLS_OFF)? {
             KERNEL_TLS_OFF
@@ -113,6 +113,10 @@ pub(super) const ROWS: [Row; 18] = [
     }),
     row("card, TLS 1.2, not copied, vmsplice 64 KiB", |bed| {
         let orders = Orders::new(Method::Splice, Framing::Unsealed, 64 << 10);
+        card(bed, orders, true)
+    }),
+    row("card, TLS 1.2, not copied, vmsplice 256 KiB", |bed| {
+        let orders = Orders::new(Method::Splice, Framing::Unsealed, 256 << 10);
         card(bed, orders, true)
     }),
     row("card, TLS 1.2, not copied, sendfile 256 KiB", |bed| {
