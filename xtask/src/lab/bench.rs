@@ -1,7 +1,8 @@
 //! `lab bench`: what each byte path costs, in instructions of the guest for each byte delivered.
 //!
-//! The guest's suite `cost` does the measuring; here it is booted twice in a machine that counts
-//! instructions, its figures are put beside each other, and written to `target/lab/bench.json`.
+//! The guest's suite `cost` does the measuring; here it is booted twice, with two seeds, in a machine
+//! that counts instructions, its figures are put beside each other, and written to
+//! `target/lab/bench.json`.
 
 mod row;
 mod table;
@@ -27,7 +28,8 @@ const COST: Suite = Suite {
     limit: Duration::from_secs(900),
 };
 
-/// How often all is measured where nobody says it: two runs tell what is noise.
+/// How often all is measured where nobody says it. Each run has a seed of its own, its number:
+/// what differs between them is chance.
 pub(super) const RUNS: usize = 2;
 
 /// All rows of one boot.
@@ -39,11 +41,11 @@ pub(super) fn run(lab: &Lab, wish: &Wish) -> Result<ExitCode> {
     let started = Instant::now();
     let mut failed = Vec::new();
     let (release, runs) = lab.prepare(line, |mut guest| {
-        guest.machine = Machine::Counting;
         let words = wish.names.iter().map(|name| name.replace(' ', "_"));
         guest.words = format!("lab.rows={}", words.collect::<Vec<_>>().join(","));
         let mut runs = Vec::new();
         for number in 1..=wish.runs {
+            guest.machine = Machine::Counting { seed: number };
             let (release, of) = (&guest.kernel.release, wish.runs);
             println!("lab: booting {release}, run {number} of {of}");
             let (mut rows, booted) = (Run::new(), Instant::now());

@@ -36,7 +36,7 @@ const CONNECTIONS: usize = 8;
 
 /// How often each connection asks, before and while it is measured.
 const WARM_UP: usize = 2;
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 10;
 
 pub(super) fn run(report: &mut Report) -> Result<(), Stop> {
     let mut made = None;
