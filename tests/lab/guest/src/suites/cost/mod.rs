@@ -31,6 +31,17 @@ const OBJECT: &str = "s0.ts";
 /// Bytes of the object.
 const LENGTH: u64 = 500_000;
 
+/// Flags of a CPU by which code for AES-GCM is chosen.
+const CPU_FLAGS: [&str; 7] = [
+    "aes",
+    "pclmulqdq",
+    "avx",
+    "avx2",
+    "vaes",
+    "vpclmulqdq",
+    "avx512f",
+];
+
 /// Kept connections, all asked at once.
 const CONNECTIONS: usize = 8;
 
@@ -47,6 +58,7 @@ pub(super) fn run(report: &mut Report) -> Result<(), Stop> {
     let Some(bed) = made else {
         return Err(Stop);
     };
+    let _ = report.step("the CPU", cpu);
     let _ = report.step("quiet", || {
         Ok(format!("after {} instructions", counts::quiet()?))
     });
@@ -57,6 +69,15 @@ pub(super) fn run(report: &mut Report) -> Result<(), Stop> {
         }
     }
     Ok(())
+}
+
+/// What the CPU has of what code for AES-GCM is chosen by.
+fn cpu() -> Result<String> {
+    let text = read("/proc/cpuinfo")?;
+    let line = text.lines().find(|line| line.starts_with("flags"));
+    let flags = line.context("no flags in /proc/cpuinfo")?.split(' ');
+    let known: Vec<_> = flags.filter(|flag| CPU_FLAGS.contains(flag)).collect();
+    Ok(known.join(" "))
 }
 
 /// The words of the kernel's command line that pick rows; without any, all.
