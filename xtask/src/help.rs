@@ -92,7 +92,7 @@ TLS, hugepages, zones, and for each listener its devices and byte path.",
     Page {
         name: "lab",
         summary: "boot kernels in a virtual machine with two NUMA nodes, and test there",
-        usage: "cargo xtask lab [run [SUITE…] | broken | list | shell] [--kernel K] [--profile P]",
+        usage: "cargo xtask lab [run [SUITE…] | broken | list | shell | bench [WORD…] [--runs N]] [--kernel K] [--profile P]",
         text: "Fetches kernels and tools from the Debian mirror that this machine uses, installs nothing,
 builds our binaries and kernel module, boots QEMU, and runs suites in the guest. Everything is
 kept in target/lab. It exits 0 only if every step passed.
@@ -101,6 +101,9 @@ kept in target/lab. It exits 0 only if every step passed.
   broken        daemons with a rule broken on purpose, each of which its suite must find
   list          the suites and the kernels
   shell         a prompt in the guest; Ctrl-A X ends it
+  bench WORD…   instructions of the guest for each byte delivered, by the daemon, nginx and a bare
+                program; only rows with one of these words. Ten minutes; also in target/lab/bench.json
+  --runs N      how often the benchmark measures (default: 2); the table shows how far runs differ
   --kernel K    7, 6.12 or 6.1, whatever the suites are made for
   --profile P   dev or release (default: release); ZONECAST_BIN names a daemon that is built already",
     },

@@ -6,6 +6,7 @@
 //! guest says (`lab/console`) becomes the verdict. Everything is kept below `target/lab`.
 
 mod apt;
+mod bench;
 mod binaries;
 mod broken;
 mod console;
@@ -28,7 +29,7 @@ pub(crate) use step::step;
 use binaries::Binaries;
 use console::{Console, Said};
 use kernels::{LINES, Line};
-use qemu::Guest;
+use qemu::{Guest, Machine};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -56,6 +57,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     }
     if wish.action == Action::Broken {
         return broken::run(&wish.profile);
+    }
+    if wish.action == Action::Bench {
+        return bench::run(&Lab::open(Binaries::build(&wish.profile)?)?, &wish);
     }
     let suites = suites::select(&wish.names)?;
     let lab = Lab::open(Binaries::build(&wish.profile)?)?;
@@ -103,6 +107,8 @@ impl Lab {
             tools: &self.tools,
             kernel: &kernel,
             initramfs: &initramfs,
+            machine: Machine::Nodes,
+            words: String::new(),
         })
     }
 

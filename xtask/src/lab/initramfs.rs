@@ -14,7 +14,7 @@ use std::process::Command;
 
 /// Programs of the tools' tree that suites run. Each becomes a script in `/bin` that starts it by
 /// its own loader: the guest's C library is this machine's, which may be older.
-const TOOLS: [&str; 5] = ["openssl", "curl", "ip", "ss", "ethtool"];
+const TOOLS: [&str; 6] = ["openssl", "curl", "ip", "ss", "ethtool", "nginx"];
 
 /// Where programs that are linked here look for their loader.
 const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
@@ -37,6 +37,7 @@ pub(super) fn make(
     archive.link("/sbin", "bin")?;
     archive.file("/etc/hosts", HOSTS.as_bytes())?;
     archive.file("/etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")?;
+    archive.file("/etc/group", b"root:x:0:\n")?;
     ours(&mut archive, "/init", &binaries.guest)?;
     ours(&mut archive, "/bin/zonecast", &binaries.daemon)?;
     for name in TOOLS {

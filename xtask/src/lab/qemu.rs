@@ -1,5 +1,5 @@
-//! The virtual machine: two NUMA nodes with two CPUs and 2 GB each, a serial line, no disk and no
-//! network. It is ended by its handle when it takes too long, and dies with this program.
+//! The virtual machine: two NUMA nodes with two CPUs and 2 GB each, or one CPU whose instructions
+//! are counted; a serial line, no disk and no network. It is ended by its handle when it takes too long, and dies with this program.
 
 use super::console::{Console, Said};
 use super::kernels::Kernel;
@@ -22,12 +22,10 @@ const STILL: Duration = Duration::from_secs(15);
 /// What boot and shutdown may add to the suites' own limits.
 const AROUND: Duration = Duration::from_secs(180);
 
-/// The machine; the CPU is emulated, so it is the same everywhere.
-const MACHINE: [&str; 25] = [
+/// The CPU is emulated, so it is the same everywhere.
+const NODES: [&str; 18] = [
     "-accel",
     "tcg,thread=multi",
-    "-M",
-    "q35",
     "-cpu",
     "max",
     "-smp",
@@ -44,12 +42,68 @@ const MACHINE: [&str; 25] = [
     "node,nodeid=1,memdev=m1,cpus=2-3",
     "-numa",
     "dist,src=0,dst=1,val=20",
+];
+
+/// Time is instructions: one is a nanosecond, and a CPU that waits skips to what it waits for. There is
+/// one CPU, since all would share the one clock. A string instruction is one instruction
+/// whatever it moves, so the kernel is kept from copying with one.
+const COUNTING: [&str; 12] = [
+    "-accel",
+    "tcg,thread=single",
+    "-icount",
+    "shift=0,sleep=off",
+    "-rtc",
+    "base=2026-01-01,clock=vm",
+    "-cpu",
+    "max,-erms,-fsrm",
+    "-smp",
+    "1",
+    "-m",
+    "2G",
+];
+
+/// What both have.
+const MACHINE: [&str; 7] = [
+    "-M",
+    "q35",
     "-nodefaults",
     "-no-user-config",
     "-display",
     "none",
     "-no-reboot",
 ];
+
+/// Which machine.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Machine {
+    /// Two nodes with two CPUs and 2 GB each.
+    Nodes,
+    /// One CPU and 2 GB; virtual time counts instructions. All chance in it comes of the seed, so
+    /// boots with the same seed are alike to the last instruction.
+    Counting { seed: usize },
+}
+
+impl Machine {
+    fn arguments(self) -> Vec<String> {
+        let (arguments, seed) = match self {
+            Machine::Nodes => (&NODES[..], None),
+            Machine::Counting { seed } => (&COUNTING[..], Some(seed)),
+        };
+        let mut arguments: Vec<_> = arguments.iter().map(|&word| word.to_owned()).collect();
+        if let Some(seed) = seed {
+            arguments.extend([String::from("-seed"), seed.to_string()]);
+        }
+        arguments
+    }
+
+    /// What its kernel is told beyond the usual.
+    fn words(self) -> &'static str {
+        match self {
+            Machine::Nodes => "",
+            Machine::Counting { .. } => "norandmaps nokaslr ",
+        }
+    }
+}
 
 /// What every kernel is told.
 const KERNEL: &str = "console=ttyS0 quiet panic=-1 oops=panic mitigations=off tsc=reliable";
@@ -59,6 +113,9 @@ pub(super) struct Guest<'a> {
     pub(super) tools: &'a Tools,
     pub(super) kernel: &'a Kernel,
     pub(super) initramfs: &'a Path,
+    pub(super) machine: Machine,
+    /// What the guest's first process is told beyond its suites.
+    pub(super) words: String,
 }
 
 impl Guest<'_> {
@@ -115,10 +172,12 @@ impl Guest<'_> {
         for folder in ["qemu", "seabios"] {
             command.arg("-L").arg(share.join(folder));
         }
-        command.args(MACHINE);
+        command.args(MACHINE).args(self.machine.arguments());
         command.arg("-kernel").arg(&self.kernel.image);
         command.arg("-initrd").arg(self.initramfs);
-        command.arg("-append").arg(format!("{KERNEL} {words}"));
+        let (of_machine, own) = (self.machine.words(), &self.words);
+        let words = format!("{KERNEL} {of_machine}{words} {own}");
+        command.arg("-append").arg(words.trim_end());
         Ok(command)
     }
 }

@@ -38,7 +38,7 @@ const TOOLS: [&str; 18] = [
     "curl",
 ];
 /// More of them, for the guest.
-const GUEST_TOOLS: [&str; 2] = ["iproute2", "ethtool"];
+const GUEST_TOOLS: [&str; 3] = ["iproute2", "ethtool", "nginx"];
 
 /// Programs that have their usual names by a maintainer's script.
 const NAMES: [(&str, &str); 2] = [("awk", "mawk"), ("gcc", "gcc-14")];

@@ -1,5 +1,6 @@
 //! What the command line of `lab` asks for.
 
+use super::bench::RUNS;
 use super::kernels::{LINES, Line};
 use crate::Result;
 
@@ -7,11 +8,13 @@ use crate::Result;
 #[derive(Debug, PartialEq)]
 pub(super) struct Wish {
     pub(super) action: Action,
-    /// Suites by name; none is all.
+    /// Suites by name, or words of the benchmark's rows; none is all.
     pub(super) names: Vec<String>,
     /// A kernel to run on, whatever the suites are made for.
     pub(super) kernel: Option<Line>,
     pub(super) profile: String,
+    /// How often the benchmark measures.
+    pub(super) runs: usize,
 }
 
 #[derive(Debug, PartialEq)]
@@ -20,6 +23,7 @@ pub(super) enum Action {
     List,
     Shell,
     Broken,
+    Bench,
 }
 
 impl Wish {
@@ -30,6 +34,7 @@ impl Wish {
             names: Vec::new(),
             kernel: None,
             profile: String::from("release"),
+            runs: RUNS,
         };
         let mut words = arguments.iter().map(String::as_str);
         match words.next() {
@@ -37,10 +42,11 @@ impl Wish {
             Some("list") => wish.action = Action::List,
             Some("shell") => wish.action = Action::Shell,
             Some("broken") => wish.action = Action::Broken,
+            Some("bench") => wish.action = Action::Bench,
             Some(flag) if flag.starts_with("--") => words = arguments.iter().map(String::as_str),
             Some(other) => {
                 return Err(format!(
-                    "lab has no `{other}`; there are run, broken, list and shell"
+                    "lab has no `{other}`; there are run, broken, list, shell and bench"
                 ));
             }
         }
@@ -53,12 +59,19 @@ impl Wish {
                         .ok_or("--profile needs dev or release")?
                         .clone_into(&mut wish.profile);
                 }
+                "--runs" if wish.action == Action::Bench => wish.runs = count(words.next())?,
                 flag if flag.starts_with('-') => return Err(format!("lab has no flag {flag}")),
                 name => wish.names.push(name.to_owned()),
             }
         }
         Ok(wish)
     }
+}
+
+fn count(word: Option<&str>) -> Result<usize> {
+    let count = word.and_then(|word| word.parse().ok());
+    let count = count.filter(|count| (1..=9).contains(count));
+    count.ok_or_else(|| String::from("--runs is a number from 1 to 9"))
 }
 
 fn kernel(name: Option<&str>) -> Result<Line> {
@@ -84,8 +97,24 @@ mod tests {
         assert_eq!(read(&[]).unwrap().action, Action::Run);
         assert_eq!(read(&["--profile", "dev"]).unwrap().profile, "dev");
         assert_eq!(read(&["shell"]).unwrap().action, Action::Shell);
-        for wrong in [&["boot"][..], &["run", "--kernel", "5.4"], &["run", "-x"]] {
+        let wrongs = [
+            &["boot"][..],
+            &["run", "--kernel", "5.4"],
+            &["run", "-x"],
+            &["run", "--runs", "2"],
+            &["bench", "--runs", "0"],
+        ];
+        for wrong in wrongs {
             assert!(read(wrong).is_err(), "{wrong:?}");
         }
+    }
+
+    /// The benchmark measures twice, if it is not told otherwise.
+    #[test]
+    fn reads_the_benchmarks() {
+        let wish = read(&["bench", "nginx", "--runs", "3"]).unwrap();
+        assert_eq!((wish.action, wish.runs), (Action::Bench, 3));
+        assert_eq!(wish.names, ["nginx"]);
+        assert_eq!(read(&["bench"]).unwrap().runs, RUNS);
     }
 }

@@ -62,7 +62,7 @@ pub(crate) fn prepare() -> Result<()> {
     for module in MODULES {
         let _ = load(module, &[]);
     }
-    for node in NODES {
+    for node in list(&read("/sys/devices/system/node/online")?)? {
         hugepages(node, HUGEPAGES)?;
     }
     run("ip", &["link", "set", "lo", "up"])?;

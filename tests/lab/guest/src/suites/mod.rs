@@ -1,6 +1,7 @@
 //! The suites, one file each. `xtask/src/lab/suites.rs` has the same names, with what each shows.
 
 mod boot;
+pub(crate) mod cost;
 mod doctor;
 mod kernels;
 mod keyupdate;
@@ -18,6 +19,7 @@ pub(crate) type Suite = fn(&mut Report) -> Result<(), Stop>;
 pub(crate) fn find(name: &str) -> Option<Suite> {
     match name {
         "boot" => Some(boot::run),
+        "cost" => Some(cost::run),
         "numa" => Some(numa::run),
         "tlsnic" => Some(tlsnic::run),
         "ktls" => Some(ktls::run),
