@@ -1,7 +1,7 @@
 //! `lab bench`: what each byte path costs, in instructions of the guest for each byte delivered.
 //!
-//! The guest's suite `cost` does the measuring; here it is booted twice, with two seeds, in a machine
-//! that counts instructions, its figures are put beside each other, and written to
+//! The guest's suite `cost` does the measuring; here it is booted twice, with two seeds, in a
+//! machine that counts instructions, its figures are put beside each other, and written to
 //! `target/lab/bench.json`.
 
 mod row;
@@ -25,7 +25,7 @@ const COST: Suite = Suite {
     name: "cost",
     shows: "instructions of each byte path",
     on: On::Newest,
-    limit: Duration::from_secs(900),
+    limit: Duration::from_secs(1800),
 };
 
 /// How often all is measured where nobody says it. Each run has a seed of its own, its number:

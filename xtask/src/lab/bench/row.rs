@@ -65,8 +65,9 @@ impl Row {
                     client,
                     bytes,
                 } = cost;
+                let head = format!(r#"{{"path": "{name}", "bytes": {bytes}"#);
                 format!(
-                    r#"{{"path": "{name}", "bytes": {bytes}, "own_instructions": {own}, "whole_instructions": {whole}, "client_instructions": {client}}}"#
+                    r#"{head}, "own_instructions": {own}, "whole_instructions": {whole}, "client_instructions": {client}}}"#
                 )
             }
         }

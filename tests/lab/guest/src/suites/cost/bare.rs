@@ -1,7 +1,8 @@
 //! The floor: a program that sends one object over and over and does nothing else. It parses
 //! nothing, shakes no hands, counts nothing; it shows what the kernel takes for a byte path.
 //!
-//! It is a process of its own, this same binary with arguments, so that the kernel keeps its account apart.
+//! It is a process of its own, this same binary with arguments, so that the kernel keeps its account
+//! apart.
 
 use super::viewer::Framing;
 use super::{FOLDER, OBJECT};

@@ -1,6 +1,6 @@
 //! The virtual machine's own meter. It is booted with instruction counting and one CPU: a virtual
-//! nanosecond is one instruction, and nothing else runs while a task does, so the run times that the kernel
-//! keeps are counts of instructions.
+//! nanosecond is one instruction, and nothing else runs while a task does, so the run times that
+//! the kernel keeps are counts of instructions.
 
 use crate::machine::read;
 use crate::tool::until;
@@ -14,7 +14,8 @@ use std::time::Duration;
 /// In this time everyone has gone to sleep, so the kernel's account of each is complete.
 const SETTLE: Duration = Duration::from_millis(20);
 
-/// The machine is quiet once tasks take less than this in [`LULL`]: what booting left to do is done.
+/// The machine is quiet once tasks take less than this in [`LULL`]: what booting left to do is
+/// done.
 const QUIET: u64 = 1_000_000;
 const LULL: Duration = Duration::from_millis(200);
 

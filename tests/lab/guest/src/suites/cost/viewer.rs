@@ -1,5 +1,5 @@
-//! A viewer: one kept connection. It asks, and either looks at all that comes or has the kernel throw it
-//! away (`MSG_TRUNC`), which costs next to nothing and copies nothing.
+//! A viewer: one kept connection. It asks, and either looks at all that comes or has the kernel
+//! throw it away (`MSG_TRUNC`), which costs next to nothing and copies nothing.
 
 use crate::https::{Certificate, equal};
 use crate::socket::{Way, kernel_tls};
