@@ -3,9 +3,10 @@
 //! A connection counts as the card's if the kernel said so when its key was set, and from then on only
 //! as long as it leaves by the same device, which has not been down since: afterwards the kernel seals
 //! each packet and does not tell. So every connection is looked at again when anything about links,
-//! addresses, routes or rules has changed, at most once a second, and what has left the card once
-//! never counts as its again.
+//! addresses, routes or rules has changed, at most once a second and a few at a time, since each look
+//! is two questions to the kernel; what has left the card once never counts as its again.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use zonecast_io::egress::Offload;
@@ -18,6 +19,8 @@ use crate::peer::{Peer, PeerId};
 
 /// Looks at all of a loop's connections are so far apart at least.
 const LOOKS_APART: Duration = Duration::from_secs(1);
+/// Connections that are looked at between two turns at most.
+const LOOKS_MAX: usize = 128;
 
 /// Who seals a connection that the kernel was handed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,8 +37,10 @@ pub(crate) enum Card {
 /// A loop's connections on cards.
 #[derive(Default)]
 pub(crate) struct Cards {
-    peers: Vec<PeerId>,
-    /// Something has changed since they were looked at.
+    peers: HashSet<PeerId>,
+    /// Those that are still to be looked at.
+    doubtful: Vec<PeerId>,
+    /// Something has changed since all were.
     stale: bool,
     looked: Time,
 }
@@ -43,6 +48,11 @@ pub(crate) struct Cards {
 impl Cards {
     pub(crate) fn is_empty(&self) -> bool {
         self.peers.is_empty()
+    }
+
+    /// A connection is gone.
+    pub(crate) fn forget(&mut self, id: PeerId) {
+        self.peers.remove(&id);
     }
 }
 
@@ -67,7 +77,8 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             Ok(leaving) if leaving.offload == Offload::Hardware => {
                 peer.card = Card::Seals(leaving);
                 self.counters.card_handovers.add(1);
-                return self.cards.peers.push(id);
+                self.cards.peers.insert(id);
+                return;
             }
             Ok(leaving) => format!(
                 "device {} does not offer it, or has no room",
@@ -92,13 +103,19 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         }
         self.cards.stale |= self.driver.leaving_changed();
         let now = self.driver.now();
-        if !self.cards.stale || now - self.cards.looked < LOOKS_APART {
-            return;
+        let rested = now - self.cards.looked >= LOOKS_APART;
+        if self.cards.stale && rested && self.cards.doubtful.is_empty() {
+            (self.cards.stale, self.cards.looked) = (false, now);
+            self.cards.doubtful = self.cards.peers.iter().copied().collect();
         }
-        (self.cards.stale, self.cards.looked) = (false, now);
-        let mut peers = std::mem::take(&mut self.cards.peers);
-        peers.retain(|id| self.is_still_on_its_card(*id));
-        self.cards.peers = peers;
+        for _ in 0..LOOKS_MAX {
+            let Some(id) = self.cards.doubtful.pop() else {
+                return;
+            };
+            if !self.is_still_on_its_card(id) {
+                self.cards.forget(id);
+            }
+        }
     }
 
     fn is_still_on_its_card(&mut self, id: PeerId) -> bool {
