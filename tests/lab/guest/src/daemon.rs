@@ -95,6 +95,12 @@ impl Daemon {
         Ok(Metrics(String::from_utf8(text)?))
     }
 
+    /// Bytes to viewers by a path (`ktls`), by the ledger.
+    pub(crate) fn bytes_by(&self, path: &str) -> Result<u64> {
+        let label = format!("path=\"{path}\"");
+        Ok(self.metrics()?.sum("zonecast_bytes_total", &[&label])? as u64)
+    }
+
     /// The zone in which a stream lives.
     pub(crate) fn zone_of(&self, stream: &str) -> Result<u32> {
         let text = String::from_utf8(get("http://127.0.0.1:9090/streams", None)?)?;

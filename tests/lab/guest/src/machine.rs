@@ -103,6 +103,19 @@ pub(crate) fn number<N: std::str::FromStr>(path: &str) -> Result<N> {
     number.with_context(|| format!("{path}: {text}"))
 }
 
+/// What the kernel counts of TLS (`TlsTxSw`).
+pub(crate) fn tls_stat(name: &str) -> Result<u64> {
+    let stat = read("/proc/net/tls_stat")?;
+    let value = counter(&stat, name).with_context(|| format!("no {name} in {stat}"))?;
+    Ok(value.parse()?)
+}
+
+/// The word after `name`, on a line of their own.
+fn counter<'a>(stat: &'a str, name: &str) -> Option<&'a str> {
+    let mut lines = stat.lines().map(str::split_whitespace);
+    lines.find_map(|mut words| words.next().filter(|word| *word == name).and(words.next()))
+}
+
 /// Writes to a file of the kernel's.
 pub(crate) fn write(path: &str, text: &str) -> Result<()> {
     fs::write(path, text).with_context(|| path.to_owned())
@@ -144,6 +157,14 @@ pub(crate) fn power_off() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A counter is found by its whole name.
+    #[test]
+    fn reads_counters() {
+        let stat = "TlsCurrTxSw 1\nTlsTxSw \t 12\n";
+        assert_eq!(counter(stat, "TlsTxSw"), Some("12"));
+        assert_eq!(counter(stat, "Tls"), None);
+    }
 
     /// Lists of CPUs are ranges and single ones.
     #[test]

@@ -4,7 +4,7 @@
 use crate::daemon::{Daemon, TOKEN};
 use crate::dialog::Dialog;
 use crate::https::put;
-use crate::machine::read;
+use crate::machine::tls_stat;
 use crate::report::{Report, Stop};
 use crate::tool::until;
 use anyhow::{Context, Result, ensure};
@@ -133,7 +133,7 @@ impl Bed {
         until("no viewer left", || {
             Ok((self.metric("zonecast_viewers")? == 0).then_some(()))
         })?;
-        let now = counter("TlsCurrTxSw")?;
+        let now = tls_stat("TlsCurrTxSw")?;
         ensure!(now == 0, "{now} sockets still");
         Ok(String::from("no viewer, no socket"))
     }
@@ -150,17 +150,7 @@ pub(super) fn ask(client: &mut Dialog, times: usize) -> Result<()> {
 }
 
 fn rekeyed() -> Result<u64> {
-    counter("TlsTxRekeyOk")
-}
-
-fn counter(name: &str) -> Result<u64> {
-    let stat = read("/proc/net/tls_stat")?;
-    let mut lines = stat.lines().map(str::split_whitespace);
-    let value = lines.find_map(|mut words| (words.next() == Some(name)).then(|| words.next()));
-    let value = value
-        .flatten()
-        .with_context(|| format!("no {name} in {stat}"))?;
-    Ok(value.parse()?)
+    tls_stat("TlsTxRekeyOk")
 }
 
 /// OpenSSL's errors end with what they mean, in parts between colons.

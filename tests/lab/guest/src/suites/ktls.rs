@@ -3,15 +3,12 @@
 
 use crate::daemon::{Daemon, TOKEN};
 use crate::https::{Certificate, equal, put, segment};
-use crate::machine::read;
+use crate::machine::tls_stat;
 use crate::report::{Report, Stop};
 use crate::tap::{Tap, nonces};
 use crate::tool::bytes;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use std::process::Command;
-
-/// What the kernel counts of its own sealing.
-const TLS_STAT: &str = "/proc/net/tls_stat";
 
 /// Bytes of the object that is fetched most, and of one that no socket holds.
 const SEGMENT: u64 = 500_009;
@@ -85,7 +82,7 @@ struct Bed {
 
 impl Bed {
     fn make() -> Result<Bed> {
-        let earlier = counter(&read(TLS_STAT)?, "TlsTxSw")?;
+        let earlier = tls_stat("TlsTxSw")?;
         let daemon = Daemon::start("ktls")?;
         let said = daemon.logged("byte path: ")?.join(" ");
         ensure!(said.contains("byte path: ktls"), "it says {said}");
@@ -117,14 +114,14 @@ impl Bed {
         } else {
             "userspace_tls"
         };
-        let before = self.bytes_by(path)?;
+        let before = self.daemon.bytes_by(path)?;
         let flags = match version {
             "1.3" => vec!["--tlsv1.3", "--tls13-ciphers", cipher],
             _ => vec!["--tls-max", "1.2", "--ciphers", cipher],
         };
         let came = self.fetch("s0.ts", FETCHES, &flags)?;
         equal(&came, &self.segment.repeat(FETCHES))?;
-        let sent = self.bytes_by(path)? - before;
+        let sent = self.daemon.bytes_by(path)? - before;
         // Each response has a head of a few hundred bytes.
         let wanted = came.len() as u64;
         let most = wanted + FETCHES as u64 * 1024;
@@ -133,14 +130,6 @@ impl Bed {
             "{sent} bytes by {path} of {wanted}"
         );
         Ok(format!("{wanted} bytes, equal, by {path}"))
-    }
-
-    fn bytes_by(&self, path: &str) -> Result<u64> {
-        let label = format!("path=\"{path}\"");
-        Ok(self
-            .daemon
-            .metrics()?
-            .sum("zonecast_bytes_total", &[&label])? as u64)
     }
 
     /// Several responses of a TLS 1.2 connection, seen from the wire.
@@ -170,26 +159,16 @@ impl Bed {
             .iter()
             .filter(|(_, _, kind)| self.said.contains(kind));
         let attempts = kinds.count() as u64;
-        let stat = read(TLS_STAT)?;
-        let sockets = counter(&stat, "TlsTxSw")? - self.earlier;
+        let sockets = tls_stat("TlsTxSw")? - self.earlier;
         ensure!(
             sockets == handed + attempts,
             "the kernel has sealed for {sockets} sockets; {handed} were handed over, {attempts} tried"
         );
-        ensure!(counter(&stat, "TlsTxDevice")? == 0, "{stat}");
-        let now = counter(&stat, "TlsCurrTxSw")?;
+        ensure!(tls_stat("TlsTxDevice")? == 0, "sealed by a card");
+        let now = tls_stat("TlsCurrTxSw")?;
         ensure!(now == 0, "{now} sockets still");
         Ok(format!("{handed} handed over, none left"))
     }
-}
-
-fn counter(stat: &str, name: &str) -> Result<u64> {
-    let mut lines = stat.lines().map(str::split_whitespace);
-    let value = lines.find_map(|mut words| (words.next() == Some(name)).then(|| words.next()));
-    let value = value
-        .flatten()
-        .with_context(|| format!("no {name} in {stat}"))?;
-    Ok(value.parse()?)
 }
 
 /// Fetches a URL so many times over one connection, and nothing but bodies of 200s.
@@ -200,17 +179,4 @@ fn fetch(certificate: &Certificate, url: &str, times: usize, flags: &[&str]) -> 
         .arg(&certificate.chain);
     command.args(flags);
     bytes(command.args(std::iter::repeat_n(url, times)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A counter is found by its whole name.
-    #[test]
-    fn reads_counters() {
-        let stat = "TlsCurrTxSw 1\nTlsTxSw \t 12\n";
-        assert_eq!(counter(stat, "TlsTxSw").unwrap(), 12);
-        assert!(counter(stat, "Tls").is_err());
-    }
 }

@@ -134,27 +134,19 @@ impl Bed {
         equal(&came, &self.segment.repeat(FETCHES))
     }
 
-    fn bytes_by(&self, path: &str) -> Result<u64> {
-        let label = format!("path=\"{path}\"");
-        Ok(self
-            .daemon
-            .metrics()?
-            .sum("zonecast_bytes_total", &[&label])? as u64)
-    }
-
     /// The ledger and the card agree to the byte: what the card sealed is what was delivered, and what
     /// each record adds.
     fn counted(&self) -> Result<String> {
-        let (before, ledger) = (Counts::read(CARD)?, self.bytes_by("nic_ktls")?);
+        let (before, ledger) = (Counts::read(CARD)?, self.daemon.bytes_by("nic_ktls")?);
         self.fetch_equal()?;
         self.quiet()?;
         let counted = Counts::read(CARD)?.since(&before)?;
-        let ledger = self.bytes_by("nic_ktls")? - ledger;
+        let ledger = self.daemon.bytes_by("nic_ktls")? - ledger;
         ensure!(
             ledger > SEGMENT * FETCHES as u64,
             "{ledger} bytes by nic_ktls, {} by ktls, {} by userspace_tls; TlsTxDevice {}; {:?}",
-            self.bytes_by("ktls")?,
-            self.bytes_by("userspace_tls")?,
+            self.daemon.bytes_by("ktls")?,
+            self.daemon.bytes_by("userspace_tls")?,
             counted.get("TlsTxDevice")?,
             self.daemon.logged("no card seals")?
         );
@@ -183,7 +175,7 @@ impl Bed {
     /// The same bytes with a switch on, all of them by the card.
     fn with(&self, switch: &str, nth: &str, seen: &str) -> Result<String> {
         let before = Counts::read(CARD)?;
-        let (card, all) = (self.bytes_by("nic_ktls")?, self.all_bytes()?);
+        let (card, all) = (self.daemon.bytes_by("nic_ktls")?, self.all_bytes()?);
         {
             let _time = Switch::set("hold_ms", HOLD_MS)?;
             let _on = Switch::set(switch, nth)?;
@@ -193,7 +185,7 @@ impl Bed {
         let count = counted.get(seen)?;
         ensure!(count > 0, "{seen} is 0");
         ensure!(counted.get("held_changed")? == 0, "a held segment changed");
-        let other = (self.all_bytes()? - all) - (self.bytes_by("nic_ktls")? - card);
+        let other = (self.all_bytes()? - all) - (self.daemon.bytes_by("nic_ktls")? - card);
         ensure!(other == 0, "{other} bytes not by the card");
         Ok(format!("{seen} {count}"))
     }
@@ -268,10 +260,10 @@ impl Bed {
     }
 
     fn refused(&self) -> Result<String> {
-        let before = self.bytes_by("ktls")?;
+        let before = self.daemon.bytes_by("ktls")?;
         let _full = Switch::set("contexts_max", "0")?;
         self.fetch_equal()?;
-        let by = self.bytes_by("ktls")? - before;
+        let by = self.daemon.bytes_by("ktls")? - before;
         ensure!(by > SEGMENT * FETCHES as u64, "{by} bytes by ktls");
         Ok(self.daemon.logged("no card seals")?.join(" "))
     }
@@ -294,12 +286,12 @@ impl Bed {
         })?;
         until("its end", || Ok((!slow.is_running()).then_some(())))?;
         equal(&std::fs::read(&file)?, &self.large)?;
-        let by = self.bytes_by("ktls_fallback")?;
+        let by = self.daemon.bytes_by("ktls_fallback")?;
         ensure!(by > 0 && by < LARGE, "{by} bytes by ktls_fallback");
-        let next = self.bytes_by("nic_ktls")?;
+        let next = self.daemon.bytes_by("nic_ktls")?;
         self.fetch_equal()?;
         ensure!(
-            self.bytes_by("nic_ktls")? > next,
+            self.daemon.bytes_by("nic_ktls")? > next,
             "the card is up and not used"
         );
         Ok(format!("{by} bytes by ktls_fallback; {said}"))
