@@ -14,6 +14,7 @@ use std::time::Duration;
 const CARD: &str = "tlsnic1";
 const FAR: &str = "farther";
 const NEAR_ADDRESS: &str = "10.6.0.1";
+const FAR_ADDRESS: &str = "10.6.0.2";
 
 /// Bytes of the object that is fetched most, and of one that no socket holds.
 const SEGMENT: u64 = 500_009;
@@ -70,7 +71,12 @@ pub(super) fn run(report: &mut Report) -> Result<(), Stop> {
         bed.refused()
     });
     let _ = report.step("card down and up in mid-stream: ktls_fallback", || {
-        bed.fell_back()
+        let (down, up) = (["link", "set", CARD, "down"], ["link", "set", CARD, "up"]);
+        bed.fell_back(&[&down, &up], &[])
+    });
+    let _ = report.step("route pulled in mid-stream: ktls_fallback", || {
+        let route = |word| ["route", word, FAR_ADDRESS, "dev", "lo"];
+        bed.fell_back(&[&route("add")], &[&route("del")])
     });
     Ok(())
 }
@@ -93,7 +99,15 @@ impl Bed {
         tool("ip", &["link", "set", CARD, "up"])?;
         tool(
             "ip",
-            &["-n", FAR, "addr", "add", "10.6.0.2/24", "dev", &far],
+            &[
+                "-n",
+                FAR,
+                "addr",
+                "add",
+                &format!("{FAR_ADDRESS}/24"),
+                "dev",
+                &far,
+            ],
         )?;
         tool("ip", &["-n", FAR, "link", "set", &far, "up"])?;
         let listener =
@@ -268,32 +282,37 @@ impl Bed {
         Ok(self.daemon.logged("no card seals")?.join(" "))
     }
 
-    /// The cable is unplugged for a moment while a viewer reads.
-    fn fell_back(&self) -> Result<String> {
+    /// Something happens to the way of a viewer who reads, and is mended once it was noticed.
+    fn fell_back(&self, happens: &[&[&str]], mended: &[&[&str]]) -> Result<String> {
         let file = self.daemon.folder().join("fallback");
         let log = self.daemon.folder().join("fallback.log");
+        let _ = std::fs::remove_file(&file);
         let path = file.to_string_lossy().into_owned();
+        let (before, said) = (self.daemon.bytes_by("ktls_fallback")?, self.said()?.len());
         let flags = ["--limit-rate", "700k", "-o", &path];
         let mut slow = start(&mut self.client("large.ts", 1, &flags), &log)?;
         until("it reads", || {
             Ok((std::fs::metadata(&file).map_or(0, |m| m.len()) > 100_000).then_some(()))
         })?;
-        tool("ip", &["link", "set", CARD, "down"])?;
-        tool("ip", &["link", "set", CARD, "up"])?;
-        let said = until("it is said", || {
-            let said = self.daemon.logged("has left its card")?;
-            Ok(said.first().cloned())
-        })?;
+        for arguments in happens {
+            tool("ip", arguments)?;
+        }
+        let said = until("it is said", || Ok(self.said()?.get(said).cloned()))?;
+        for arguments in mended {
+            tool("ip", arguments)?;
+        }
         until("its end", || Ok((!slow.is_running()).then_some(())))?;
         equal(&std::fs::read(&file)?, &self.large)?;
-        let by = self.daemon.bytes_by("ktls_fallback")?;
+        let by = self.daemon.bytes_by("ktls_fallback")? - before;
         ensure!(by > 0 && by < LARGE, "{by} bytes by ktls_fallback");
         let next = self.daemon.bytes_by("nic_ktls")?;
         self.fetch_equal()?;
-        ensure!(
-            self.daemon.bytes_by("nic_ktls")? > next,
-            "the card is up and not used"
-        );
+        let next = self.daemon.bytes_by("nic_ktls")? - next;
+        ensure!(next > 0, "the card is there and not used");
         Ok(format!("{by} bytes by ktls_fallback; {said}"))
+    }
+
+    fn said(&self) -> Result<Vec<String>> {
+        self.daemon.logged("has left its card")
     }
 }
