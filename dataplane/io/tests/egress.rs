@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's panic is its verdict")]
 
+mod common;
+
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -12,6 +14,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use zonecast_io::egress::{Device, Egress, Offload, TlsTransmit, Watch};
+use zonecast_io::{Descriptors, Driver, Event, KernelKey, TlsCipher, TlsVersion, Token};
 
 /// A network namespace that goes with its owner. The thread that made it is in it.
 struct Namespace {
@@ -236,5 +239,32 @@ fn a_plain_connection_is_nobodys() {
         let (accepted, _) = listener.accept().unwrap();
         assert_eq!(egress.offload_of(&accepted).unwrap(), Offload::None);
         assert_eq!(egress.offload_of(&client).unwrap(), Offload::None);
+    });
+}
+
+/// Shows that a driver tells of a change although a hand-over, and a question after it, came first; and
+/// that it tells of it once.
+#[test]
+fn a_change_is_told_whoever_reads_it_first() {
+    inside(|namespace| {
+        namespace.with_two_links();
+        let mut bench = common::Bench::<()>::new(common::config());
+        bench.driver.watch_egress().unwrap();
+        let (_, address) = bench.listen("127.0.0.1", Descriptors::Plain);
+        let (_client, conn) = bench.connect(address);
+        assert!(!bench.driver.leaving_changed());
+        namespace.ip("link set a2 down");
+        let key = KernelKey::new(
+            TlsVersion::Tls12,
+            TlsCipher::Aes128Gcm,
+            &[7; 16],
+            &[1; 12],
+            1,
+        );
+        bench.driver.seal_in_kernel(conn, Box::new(key), Token(60));
+        assert!(matches!(bench.wait(Token(60)), Event::SealedByKernel(_)));
+        bench.driver.leaving(conn).unwrap();
+        assert!(bench.driver.leaving_changed());
+        assert!(!bench.driver.leaving_changed());
     });
 }

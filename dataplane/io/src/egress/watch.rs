@@ -27,7 +27,7 @@ const GROUPS: u32 = {
 };
 
 /// A moment in the life of a [`Watch`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Epoch(u64);
 
 /// A subscription to changes of links, addresses, routes and rules of one network namespace.

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use crate::driver::{Conn, OpId};
+use crate::egress::Epoch;
 
 const PLAIN: u32 = 1 << 31;
 
@@ -23,8 +24,8 @@ struct Connection {
     in_flight: u16,
     /// Present in an open connection with a plain descriptor.
     plain: Option<OwnedFd>,
-    /// The kernel seals what is sent.
-    kernel_seals: bool,
+    /// The kernel seals what is sent, since then.
+    kernel_seals: Option<Epoch>,
 }
 
 impl Connection {
@@ -32,7 +33,7 @@ impl Connection {
         state: State::Free,
         in_flight: 0,
         plain: None,
-        kernel_seals: false,
+        kernel_seals: None,
     };
 }
 
@@ -88,7 +89,7 @@ impl Connections {
             State::Open => unreachable!("the kernel gives a table index to one file at a time"),
         };
         connection.state = State::Open;
-        connection.kernel_seals = false;
+        connection.kernel_seals = None;
         connection.in_flight = 0;
         (Conn(index), closing)
     }
@@ -100,7 +101,7 @@ impl Connections {
         assert_eq!(connection.state, State::Free, "a free slot is empty");
         connection.state = State::Open;
         connection.plain = Some(descriptor);
-        connection.kernel_seals = false;
+        connection.kernel_seals = None;
         Some(Conn(index | PLAIN))
     }
 
@@ -162,12 +163,17 @@ impl Connections {
     }
 
     /// From here on the kernel seals what is sent.
-    pub(super) fn set_kernel_seals(&mut self, conn: Conn) {
-        self.get_mut(conn).kernel_seals = true;
+    pub(super) fn set_kernel_seals(&mut self, conn: Conn, since: Epoch) {
+        self.get_mut(conn).kernel_seals = Some(since);
     }
 
     pub(super) fn kernel_seals(&self, conn: Conn) -> bool {
-        self.get(conn).kernel_seals
+        self.get(conn).kernel_seals.is_some()
+    }
+
+    /// Since when, or the beginning.
+    pub(super) fn sealed_since(&self, conn: Conn) -> Epoch {
+        self.get(conn).kernel_seals.unwrap_or_default()
     }
 
     /// How the kernel names an open connection.

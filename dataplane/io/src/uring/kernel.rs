@@ -6,21 +6,24 @@
 use std::io;
 
 use io_uring::{cqueue, opcode, squeue, types};
-use rustix::net::{getpeername, getsockname};
 
-use crate::driver::{Completion, Conn, Event, Leaving, OpId, RECORD_MESSAGE_MAX, Token};
+use crate::driver::{Completion, Conn, Event, OpId, RECORD_MESSAGE_MAX, Token};
+use crate::egress::Epoch;
 use crate::kernel_tls::{
     KernelKey, SOL_TLS, TCP_ULP, TLS_SET_RECORD_TYPE, TLS_TX, ULP, set_option,
 };
 
 use super::UringDriver;
 use super::connections::{Target, on_target};
+use super::leaving::Departures;
 use super::operations::Operation;
 
 /// A connection that is being handed over.
 pub(super) struct Handover {
     /// Read by the kernel, and wiped afterwards.
-    _key: Box<KernelKey>,
+    key: Box<KernelKey>,
+    /// When the hand-over began.
+    seen: Epoch,
     /// Completions that are still to come.
     left: u8,
     /// What failed first.
@@ -82,12 +85,11 @@ impl<H> UringDriver<H> {
         let first = !self.connections.kernel_seals(conn);
         let target = self.connections.begin(conn);
         let (value, length) = (key.bytes().as_ptr().cast(), key.bytes().len() as u32);
-        let at_once = match target {
-            Target::Direct(_) => None,
-            Target::Plain(_) => Some(self.hand_over_now(conn, first, &key)),
-        };
+        // Before the key is set: a device that goes down from here on has been down since.
+        let seen = self.departures.as_mut().map(Departures::now);
         let handover = Box::new(Handover {
-            _key: key,
+            key,
+            seen: seen.unwrap_or_default(),
             left: 1 + u8::from(first),
             failed: None,
         });
@@ -95,9 +97,7 @@ impl<H> UringDriver<H> {
             .operations
             .insert(token, Operation::SealInKernel { conn, handover });
         let Target::Direct(index) = target else {
-            let mut ready = std::mem::take(&mut self.ready);
-            self.handed_over(id, at_once.unwrap_or(Ok(())), &mut ready);
-            self.ready = ready;
+            self.hand_over_now(id, first);
             return id;
         };
         let fd = types::Fixed(index);
@@ -114,13 +114,25 @@ impl<H> UringDriver<H> {
         id
     }
 
-    fn hand_over_now(&self, conn: Conn, first: bool, key: &KernelKey) -> io::Result<()> {
-        let descriptor = self.connections.descriptor(conn);
-        let descriptor = descriptor.ok_or(io::ErrorKind::NotConnected)?;
-        if first {
-            set_option(descriptor, libc::IPPROTO_TCP as u32, TCP_ULP, &ULP)?;
-        }
-        set_option(descriptor, SOL_TLS, TLS_TX, key.bytes())
+    /// On a plain descriptor, without the ring.
+    fn hand_over_now(&mut self, id: OpId, first: bool) {
+        let Some(Operation::SealInKernel { conn, handover }) = self.operations.get_mut(id) else {
+            unreachable!("it was inserted by the caller")
+        };
+        let descriptor = self.connections.descriptor(*conn);
+        let set = |level, option, value: &[u8]| {
+            let descriptor = descriptor.ok_or(io::ErrorKind::NotConnected)?;
+            set_option(descriptor, level, option, value)
+        };
+        let upper = if first {
+            set(libc::IPPROTO_TCP as u32, TCP_ULP, &ULP)
+        } else {
+            Ok(())
+        };
+        let result = upper.and_then(|()| set(SOL_TLS, TLS_TX, handover.key.bytes()));
+        let mut ready = std::mem::take(&mut self.ready);
+        self.handed_over(id, result, &mut ready);
+        self.ready = ready;
     }
 
     pub(super) fn handover_done(
@@ -144,31 +156,15 @@ impl<H> UringDriver<H> {
     }
 
     fn handed_over(&mut self, id: OpId, result: io::Result<()>, out: &mut Vec<Completion<H>>) {
-        let (token, Operation::SealInKernel { conn, .. }) = self.operations.remove(id) else {
+        let (token, Operation::SealInKernel { conn, handover }) = self.operations.remove(id) else {
             unreachable!("the caller has seen that it is a hand-over")
         };
         self.connections.end(conn);
         if result.is_ok() {
-            self.connections.set_kernel_seals(conn);
+            self.connections.set_kernel_seals(conn, handover.seen);
         }
         let event = Event::SealedByKernel(result);
         out.push(Completion { token, event });
-    }
-
-    /// Only a plain descriptor has addresses to ask for.
-    pub(super) fn leaves(&mut self, conn: Conn) -> io::Result<Leaving> {
-        let unknown = || io::Error::from(io::ErrorKind::Unsupported);
-        let (egress, watch) = self.egress.as_mut().ok_or_else(unknown)?;
-        watch.changed();
-        let seen = watch.epoch();
-        let socket = self.connections.descriptor(conn).ok_or_else(unknown)?;
-        let local = getsockname(socket)?.try_into()?;
-        let peer = getpeername(socket)?.ok_or_else(unknown)?.try_into()?;
-        Ok(Leaving {
-            device: egress.route_of(local, peer)?,
-            offload: egress.offload_of(socket)?,
-            seen,
-        })
     }
 
     /// The kernel may keep the end of what was sent before until the socket has room, and a shutdown

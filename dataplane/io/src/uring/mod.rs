@@ -21,6 +21,7 @@ mod close;
 mod config;
 mod connections;
 mod kernel;
+mod leaving;
 mod operations;
 mod queue;
 mod receive;
@@ -40,7 +41,6 @@ use rustix::event::{EventfdFlags, eventfd};
 use zonecast_numa::Regions;
 
 use crate::driver::{Completion, Conn, Driver, Leaving, ListenerId, OpId, Outgoing, Time, Token};
-use crate::egress::{Egress, Watch};
 use crate::kernel_tls::KernelKey;
 use crate::memory::Memory;
 use crate::pool::{BUFFER_BYTES, BURST_BYTES, BURSTS, Buffer, Pool};
@@ -50,6 +50,7 @@ use accept::Listener;
 use buffer_ring::BufferRing;
 use clock::{Clock, SplitMix};
 use connections::Connections;
+use leaving::Departures;
 use operations::Operations;
 use queue::Queue;
 use turn::bytes;
@@ -80,8 +81,8 @@ pub struct UringDriver<H> {
     reaped: Vec<cqueue::Entry>,
     /// Those of them that are for a later turn, oldest first.
     later: VecDeque<cqueue::Entry>,
-    /// Which device connections leave by; only where somebody wants to know.
-    egress: Option<(Egress, Watch)>,
+    /// Only where somebody wants to know.
+    departures: Option<Departures>,
     waker: Waker,
     /// Where the wake-up's count goes; nobody reads it.
     wake_memory: Rc<Memory>,
@@ -137,7 +138,7 @@ impl<H> UringDriver<H> {
             ready: Vec::with_capacity(64),
             reaped: Vec::with_capacity(completions_max),
             later: VecDeque::with_capacity(completions_max),
-            egress: None,
+            departures: None,
             waker: Waker::with_eventfd(eventfd(0, EventfdFlags::CLOEXEC)?),
             wake_memory: Rc::new(Memory::new(size_of::<u64>())),
             wake_armed: false,
@@ -176,7 +177,7 @@ impl<H> UringDriver<H> {
     /// # Errors
     /// What the kernel says: no descriptor is left, or it has no netlink.
     pub fn watch_egress(&mut self) -> io::Result<()> {
-        self.egress = Some((Egress::open()?, Watch::open()?));
+        self.departures = Some(Departures::open()?);
         Ok(())
     }
 
@@ -243,14 +244,12 @@ impl<H> Driver for UringDriver<H> {
     }
 
     fn leaving_changed(&mut self) -> bool {
-        self.egress
-            .as_mut()
-            .is_some_and(|(_, watch)| watch.changed())
+        self.departures.as_mut().is_some_and(Departures::changed)
     }
 
     fn was_down(&self, leaving: Leaving) -> bool {
-        let egress = self.egress.as_ref();
-        egress.is_none_or(|(_, watch)| watch.down_since(leaving.device, leaving.seen))
+        let departures = self.departures.as_ref();
+        departures.is_none_or(|departures| departures.was_down(leaving))
     }
 
     fn shutdown(&mut self, conn: Conn, token: Token) -> OpId {
