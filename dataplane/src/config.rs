@@ -60,7 +60,8 @@ pub struct ListenerConfig {
     pub tls: bool,
     /// Whether the kernel seals what viewers are sent, where it can (kTLS).
     pub kernel_tls: bool,
-    /// TLS 1.2 only, so that a network card can seal it: mainline kernels hand cards no TLS 1.3.
+    /// TLS 1.2 only, so that a network card can seal it: mainline kernels hand cards no TLS 1.3. Counts
+    /// only with `kernel_tls`.
     pub nic_tls12: bool,
     /// What a connection of this listener may take.
     pub limits: ConnectionLimits,

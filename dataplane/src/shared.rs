@@ -38,6 +38,17 @@ pub(crate) struct Shared {
     pub(crate) epoch_unix_ns: u64,
 }
 
+/// Who is to seal what a listener's connections are sent, where it can; else the one before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Sealer {
+    /// Our own record layer.
+    Ours,
+    /// The kernel.
+    Kernel,
+    /// A network card, which can TLS 1.2 only.
+    Card,
+}
+
 /// A listener as all loops see it; each loop has a socket of its own.
 pub(crate) struct Listener {
     pub(crate) name: String,
@@ -45,10 +56,7 @@ pub(crate) struct Listener {
     pub(crate) limits: ConnectionLimits,
     /// `None`: no TLS.
     pub(crate) acceptor: Option<Acceptor>,
-    /// The kernel seals what is sent, where it can.
-    pub(crate) kernel_tls: bool,
-    /// TLS 1.2 only, for network cards that seal it.
-    pub(crate) nic_tls12: bool,
+    pub(crate) sealer: Sealer,
     /// Connections now, over all loops.
     connections: AtomicU32,
 }
@@ -59,23 +67,16 @@ impl Listener {
         role: Role,
         limits: ConnectionLimits,
         acceptor: Option<Acceptor>,
-        kernel_tls: bool,
+        sealer: Sealer,
     ) -> Self {
         Self {
             name: name.to_owned(),
             role,
             limits,
             acceptor,
-            kernel_tls,
-            nic_tls12: false,
+            sealer,
             connections: AtomicU32::new(0),
         }
-    }
-
-    /// The same for network cards.
-    pub(crate) fn for_cards(mut self, nic_tls12: bool) -> Self {
-        self.nic_tls12 = nic_tls12;
-        self
     }
 
     /// Books one more connection; false when there are as many as allowed.

@@ -9,9 +9,10 @@
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::os::fd::{AsFd, AsRawFd};
 
 use zeroize::Zeroize;
+
+use crate::socket_option::set_option;
 
 pub(crate) const SOL_TLS: u32 = 282;
 pub(crate) const TLS_TX: u32 = 1;
@@ -232,25 +233,6 @@ fn attempt(version: TlsVersion, cipher: TlsCipher) -> Result<bool, String> {
     let set = || set_option(&socket, SOL_TLS, TLS_TX, key.bytes());
     set().map_err(step("TLS_TX"))?;
     Ok(version == TlsVersion::Tls13 && set().is_ok())
-}
-
-/// Sets a socket option that is a string of bytes.
-pub(crate) fn set_option(
-    socket: impl AsFd,
-    level: u32,
-    option: u32,
-    value: &[u8],
-) -> io::Result<()> {
-    let raw = socket.as_fd().as_raw_fd();
-    let pointer = value.as_ptr().cast();
-    let length = value.len() as libc::socklen_t;
-    // SAFETY: the descriptor is borrowed for the call, and `pointer` points at `length` bytes.
-    let result = unsafe { libc::setsockopt(raw, level as i32, option as i32, pointer, length) };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
 }
 
 #[cfg(test)]

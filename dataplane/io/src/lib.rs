@@ -14,6 +14,7 @@ pub mod listen;
 mod memory;
 pub mod pool;
 pub mod sim;
+mod socket_option;
 pub mod uring;
 pub mod wake;
 

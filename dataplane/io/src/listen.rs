@@ -5,7 +5,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,8 @@ use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, ipproto, listen, socket_with,
     sockopt,
 };
+
+use crate::socket_option::set_option;
 
 /// How a TCP listener and the connections that it accepts behave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +67,9 @@ pub fn bind_tcp(address: SocketAddr, options: ListenOptions) -> io::Result<Owned
         sockopt::set_ipv6_v6only(&socket, options.v6only)?;
     }
     if let Some(bytes) = options.notsent_lowat {
-        set_notsent_lowat(&socket, bytes)?;
+        let level = libc::IPPROTO_TCP as u32;
+        let option = libc::TCP_NOTSENT_LOWAT as u32;
+        set_option(&socket, level, option, &bytes.to_ne_bytes())?;
     }
     if let Some(cpu) = options.cpu {
         let cpu = u32::try_from(cpu).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
@@ -126,27 +130,5 @@ fn refuse_what_is_in_use(path: &Path) -> io::Result<()> {
             Err(error) => Err(error),
             Ok(_) => Err(io::ErrorKind::AddrInUse.into()),
         },
-    }
-}
-
-/// Sets TCP_NOTSENT_LOWAT, which rustix has no function for.
-fn set_notsent_lowat(socket: impl AsFd, bytes: u32) -> io::Result<()> {
-    let raw = socket.as_fd().as_raw_fd();
-    let value = (&raw const bytes).cast();
-    let length = size_of::<u32>() as libc::socklen_t;
-    // SAFETY: the descriptor is borrowed for the call, and `value` points at `length` bytes.
-    let result = unsafe {
-        libc::setsockopt(
-            raw,
-            libc::IPPROTO_TCP,
-            libc::TCP_NOTSENT_LOWAT,
-            value,
-            length,
-        )
-    };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
     }
 }

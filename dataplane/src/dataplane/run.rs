@@ -12,14 +12,14 @@ use zonecast_ring::Lease;
 use super::LoopFailure;
 use crate::loops::{Loop, Mailbox};
 use crate::peer::Role;
-use crate::shared::Shared;
+use crate::shared::{Sealer, Shared};
 
 /// A listening socket of one loop.
 pub(super) struct Socket {
     /// Index among all listeners.
     pub(super) listener: usize,
     pub(super) role: Role,
-    pub(super) nic_tls12: bool,
+    pub(super) sealer: Sealer,
     pub(super) fd: OwnedFd,
 }
 
@@ -93,14 +93,14 @@ fn prepare(
             .iter()
             .map(|s| format!("loop {}: {s}", place.id)),
     );
-    if sockets.iter().any(|socket| socket.nic_tls12) {
+    if sockets.iter().any(|socket| socket.sealer == Sealer::Card) {
         driver.watch_egress()?;
     }
     let mut listeners = Vec::new();
     for socket in sockets {
         let descriptors = match socket.role {
             // Its connections are asked for their addresses.
-            Role::Viewer if socket.nic_tls12 => Descriptors::Plain,
+            Role::Viewer if socket.sealer == Sealer::Card => Descriptors::Plain,
             Role::Viewer => Descriptors::Direct,
             // Few, and their addresses are wanted in the log.
             Role::Encoder => Descriptors::Plain,

@@ -17,7 +17,7 @@ use crate::config::{Config, ConnectionLimits, ListenAddress};
 use crate::counters::LoopCounters;
 use crate::loops::Mailbox;
 use crate::peer::Role;
-use crate::shared::{Listener, Shared};
+use crate::shared::{Listener, Sealer, Shared};
 use crate::socket_memory::SocketMemory;
 use crate::stream::{Registry, RegistryConfig, Saved, Saver};
 use crate::tls::{
@@ -82,8 +82,7 @@ struct Plan<'a> {
     name: &'a str,
     address: &'a ListenAddress,
     tls: bool,
-    kernel_tls: bool,
-    nic_tls12: bool,
+    sealer: Sealer,
     role: Role,
     limits: ConnectionLimits,
 }
@@ -118,14 +117,17 @@ impl Dataplane {
                 seat.push(Socket {
                     listener: listeners.len(),
                     role: plan.role,
-                    nic_tls12: plan.nic_tls12,
+                    sealer: plan.sealer,
                     fd,
                 });
             }
-            listeners.push(
-                Listener::new(plan.name, plan.role, plan.limits, acceptor, plan.kernel_tls)
-                    .for_cards(plan.nic_tls12),
-            );
+            listeners.push(Listener::new(
+                plan.name,
+                plan.role,
+                plan.limits,
+                acceptor,
+                plan.sealer,
+            ));
             addresses.push(BoundAddress {
                 name: plan.name.to_owned(),
                 address,
@@ -193,8 +195,11 @@ fn plans(config: &Config) -> Vec<Plan<'_>> {
         name: &listener.name,
         address: &listener.address,
         tls: listener.tls,
-        kernel_tls: listener.tls && listener.kernel_tls,
-        nic_tls12: listener.tls && listener.nic_tls12,
+        sealer: match (listener.tls, listener.kernel_tls, listener.nic_tls12) {
+            (true, true, true) => Sealer::Card,
+            (true, true, false) => Sealer::Kernel,
+            _ => Sealer::Ours,
+        },
         role: Role::Viewer,
         limits: listener.limits,
     });
@@ -202,8 +207,7 @@ fn plans(config: &Config) -> Vec<Plan<'_>> {
         name: "ingest",
         address,
         tls: config.ingest.tls,
-        kernel_tls: false,
-        nic_tls12: false,
+        sealer: Sealer::Ours,
         role: Role::Encoder,
         limits: config.ingest.limits,
     });
@@ -234,9 +238,9 @@ fn acceptor(
     let config = AcceptorConfig {
         certificates: certificates.clone(),
         tickets: (plan.role == Role::Viewer).then(|| tickets.clone()),
-        versions: match plan.nic_tls12 {
-            true => Versions::Tls12,
-            false => Versions::default(),
+        versions: match plan.sealer {
+            Sealer::Card => Versions::Tls12,
+            Sealer::Kernel | Sealer::Ours => Versions::default(),
         },
         records_per_key: RECORDS_PER_KEY,
     };
@@ -350,7 +354,7 @@ fn with_remedy(error: std::io::Error) -> std::io::Error {
 
 /// Asks the kernel, where a listener wants to know.
 fn what_the_kernel_seals(plans: &[Plan<'_>]) -> KernelTls {
-    if plans.iter().any(|plan| plan.kernel_tls) {
+    if plans.iter().any(|plan| plan.sealer >= Sealer::Kernel) {
         KernelTls::probe()
     } else {
         KernelTls::none("kernel_tls = false")

@@ -1,4 +1,5 @@
-//! Plain responses go from the ring's memory straight to the socket.
+//! Responses that the socket takes as they are (without TLS, or sealed by the kernel) go straight from
+//! the ring's memory.
 //!
 //! The lease is the driver's until the send has completed. When the ring wants the chunk
 //! back meanwhile, the send is cancelled and its completion awaited: the viewer is lapped.

@@ -13,8 +13,8 @@ use zonecast_ring::Lease;
 
 use crate::loops::Loop;
 use crate::peer::{Link, PeerId, State, Step};
-use crate::shared::{Listener, Shared};
-use crate::tls::{ALERT, HANDSHAKE, KEY_UPDATE_RECORD, Session};
+use crate::shared::{Listener, Sealer, Shared};
+use crate::tls::{ALERT, HANDSHAKE, KEY_UPDATE_MESSAGE, Session};
 
 /// The key for the kernel, where this listener's connections are to be its, and it can seal them.
 pub(super) fn key_for_the_kernel(
@@ -25,7 +25,7 @@ pub(super) fn key_for_the_kernel(
     // Taken in any case: nobody keeps a key that nobody uses.
     let key = session.take_kernel_key()?;
     let (version, cipher) = session.kernel_kind()?;
-    let wanted = listener.kernel_tls && shared.kernel_tls.seals(version, cipher);
+    let wanted = listener.sealer >= Sealer::Kernel && shared.kernel_tls.seals(version, cipher);
     wanted.then_some(key)
 }
 
@@ -53,7 +53,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         match (peer.state, result) {
             (State::Closing, _) => self.teardown(id),
             (State::Handover, result) => {
-                let for_cards = self.shared.listeners[peer.listener].nic_tls12;
+                let for_cards = self.shared.listeners[peer.listener].sealer == Sealer::Card;
                 match (result, &mut peer.link) {
                     (Ok(()), Link::Tls(session)) => {
                         session.kernel_seals(self.shared.kernel_tls.rekeys());
@@ -109,7 +109,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         let (conn, token) = (peer.conn, id.token());
         let record = self
             .driver
-            .send_record(conn, HANDSHAKE, &KEY_UPDATE_RECORD, token);
+            .send_record(conn, HANDSHAKE, &KEY_UPDATE_MESSAGE, token);
         peer.send = Some(record);
         true
     }

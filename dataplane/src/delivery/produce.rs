@@ -292,11 +292,11 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
     }
 
     fn goes_from_ring(&self, id: PeerId, response: &Response) -> bool {
-        let plain = self
+        let as_it_is = self
             .peers
             .get(id)
             .is_some_and(|peer| peer.link.takes_plaintext());
-        plain && matches!(response.body, Body::Object(_)) && response.at.left.is_some()
+        as_it_is && matches!(response.body, Body::Object(_)) && response.at.left.is_some()
     }
 
     fn make_from_ring(&mut self, id: PeerId, response: &mut Response) -> Made {

@@ -229,7 +229,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         let Some(peer) = self.peers.get_mut(id) else {
             return;
         };
-        Self::took_whole(peer);
+        peer.took_whole();
         let path = peer.path();
         let Some(response) = &mut peer.response else {
             return;

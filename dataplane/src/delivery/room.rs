@@ -21,6 +21,13 @@ use crate::tls::Session;
 /// What a loop keeps for viewers whose sockets took less than was made, before it makes less.
 const REST_BYTES_MAX: u64 = 4 << 20;
 
+impl Peer {
+    /// The socket has taken all of a send.
+    pub(super) fn took_whole(&mut self) {
+        self.records = (self.records + 1).min(BURST_RECORDS as u8);
+    }
+}
+
 impl<D: Driver<Hold = Lease>> Loop<D> {
     /// How many records the next send may have.
     pub(super) fn records_max(&self, id: PeerId) -> usize {
@@ -41,11 +48,6 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         if !last {
             peer.writable = Some(self.driver.writable(conn, token));
         }
-    }
-
-    /// The socket has taken all of a send.
-    pub(super) fn took_whole(peer: &mut Peer) {
-        peer.records = (peer.records + 1).min(BURST_RECORDS as u8);
     }
 
     /// The socket has taken so many bytes of a send, but not this.

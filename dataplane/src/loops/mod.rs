@@ -49,7 +49,7 @@ pub(crate) struct Loop<D: Driver<Hold = Lease>> {
     pub(crate) starved: VecDeque<PeerId>,
     /// Viewers that wait for a handshake step.
     pub(crate) handshakes: VecDeque<PeerId>,
-    /// Viewers whose plain response is being sent straight from a ring.
+    /// Viewers whose response is being sent straight from a ring.
     pub(crate) from_ring: Vec<PeerId>,
     /// Viewers whose records a network card seals.
     pub(crate) cards: Cards,

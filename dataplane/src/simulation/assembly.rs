@@ -16,7 +16,7 @@ use crate::counters::LoopCounters;
 use crate::dataplane::StartError;
 use crate::loops::{Loop, Mailbox};
 use crate::peer::Role;
-use crate::shared::{Listener, Shared};
+use crate::shared::{Listener, Sealer, Shared};
 use crate::socket_memory::SocketMemory;
 use crate::stream::{Registry, RegistryConfig, Saved, Saver};
 use crate::tls::{Acceptor, AcceptorConfig, Certificates, TicketKeys, TlsError, Versions};
@@ -156,7 +156,10 @@ fn listeners(
             role,
             limits,
             acceptor,
-            role == Role::Viewer,
+            match role {
+                Role::Viewer => Sealer::Kernel,
+                Role::Encoder => Sealer::Ours,
+            },
         )
     };
     Ok(plans.into_iter().map(listener).collect())

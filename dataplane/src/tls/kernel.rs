@@ -43,23 +43,18 @@ pub(super) fn kind(
 /// The key for the kernel, from record `sequence` on.
 pub(super) fn key(
     version: ProtocolVersion,
+    suite: CipherSuite,
     sequence: u64,
     secrets: &ConnectionTrafficSecrets,
 ) -> Option<Box<KernelKey>> {
-    let (cipher, key, iv) = match secrets {
-        ConnectionTrafficSecrets::Aes128Gcm { key, iv } => (TlsCipher::Aes128Gcm, key, iv),
-        ConnectionTrafficSecrets::Aes256Gcm { key, iv } => (TlsCipher::Aes256Gcm, key, iv),
-        ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv } => {
-            (TlsCipher::ChaCha20Poly1305, key, iv)
-        }
+    let (version, cipher) = kind(version, suite)?;
+    let (key, iv) = match secrets {
+        ConnectionTrafficSecrets::Aes128Gcm { key, iv }
+        | ConnectionTrafficSecrets::Aes256Gcm { key, iv }
+        | ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv } => (key, iv),
         _ => return None,
     };
     let mut iv: [u8; 12] = iv.as_ref().try_into().ok()?;
-    let version = match version {
-        ProtocolVersion::TLSv1_2 => TlsVersion::Tls12,
-        ProtocolVersion::TLSv1_3 => TlsVersion::Tls13,
-        _ => return None,
-    };
     let explicit = version == TlsVersion::Tls12 && cipher != TlsCipher::ChaCha20Poly1305;
     if explicit && cfg!(not(feature = "flaw-nonce")) {
         iv[EXPLICIT_AT] ^= KERNELS_OWN;

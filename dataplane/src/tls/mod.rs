@@ -34,6 +34,6 @@ pub use handshake::{Handshake, Progress};
 pub use opened::Opened;
 pub(crate) use record::{ALERT, HANDSHAKE};
 pub use rustls::{AlertDescription, CipherSuite, ProtocolVersion};
-pub(crate) use session::KEY_UPDATE_RECORD;
+pub(crate) use sealer::KEY_UPDATE_MESSAGE;
 pub use session::{Agreed, Session};
 pub use tickets::TicketKeys;

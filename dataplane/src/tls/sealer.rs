@@ -14,7 +14,7 @@ use super::record::{ALERT, APPLICATION_DATA, EXPLICIT_NONCE, HANDSHAKE, HEADER, 
 use super::record::{KEY_UPDATE, PLAINTEXT_MAX};
 
 /// A KeyUpdate message that asks for none in return.
-pub(super) const KEY_UPDATE_MESSAGE: [u8; 5] = [KEY_UPDATE, 0, 0, 1, 0];
+pub(crate) const KEY_UPDATE_MESSAGE: [u8; 5] = [KEY_UPDATE, 0, 0, 1, 0];
 const LEVEL_WARNING: u8 = 1;
 const LEVEL_FATAL: u8 = 2;
 

@@ -19,10 +19,7 @@ use super::keys::{Format, RecordKey};
 use super::opened::Opened;
 use super::opener::Opener;
 use super::record::PLAINTEXT_MAX;
-use super::sealer::{KEY_UPDATE_MESSAGE, Sealer, total};
-
-/// The message of a KeyUpdate that asks for none in return; goes in a handshake record.
-pub(crate) const KEY_UPDATE_RECORD: [u8; 5] = KEY_UPDATE_MESSAGE;
+use super::sealer::{Sealer, total};
 
 /// What a handshake agreed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +76,7 @@ impl Session {
                 RecordKey::new(version, tx.0, &tx.1)?,
                 records_max,
             )),
-            kernel_key: kernel::key(version, tx.0, &tx.1),
+            kernel_key: kernel::key(version, agreed.suite, tx.0, &tx.1),
             opener: Opener::new(RecordKey::new(version, rx.0, &rx.1)?),
             rekey: (version == ProtocolVersion::TLSv1_3).then(|| Box::new(rekey)),
             agreed,

@@ -125,9 +125,8 @@ mod tests {
 
     use super::super::netlink::push_attribute;
     use super::*;
-    use crate::kernel_tls::{
-        KernelKey, KernelTls, SOL_TLS, TLS_TX, TlsCipher, TlsVersion, set_option,
-    };
+    use crate::kernel_tls::{KernelKey, KernelTls, SOL_TLS, TLS_TX, TlsCipher, TlsVersion};
+    use crate::socket_option::set_option;
 
     /// What the kernel would say of a socket with this TXCONF.
     fn info(sends: u16) -> Vec<u8> {

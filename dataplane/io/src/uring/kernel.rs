@@ -9,9 +9,8 @@ use io_uring::{cqueue, opcode, squeue, types};
 
 use crate::driver::{Completion, Conn, Event, OpId, RECORD_MESSAGE_MAX, Token};
 use crate::egress::Epoch;
-use crate::kernel_tls::{
-    KernelKey, SOL_TLS, TCP_ULP, TLS_SET_RECORD_TYPE, TLS_TX, ULP, set_option,
-};
+use crate::kernel_tls::{KernelKey, SOL_TLS, TCP_ULP, TLS_SET_RECORD_TYPE, TLS_TX, ULP};
+use crate::socket_option::set_option;
 
 use super::UringDriver;
 use super::connections::{Target, on_target};

@@ -55,7 +55,7 @@ impl Session {
     /// [`TlsError::NotInThisVersion`] in TLS 1.2; [`TlsError::Crypto`].
     pub fn next_kernel_key(&mut self) -> Result<Box<KernelKey>, TlsError> {
         let (sequence, secrets) = self.next_sending_secrets()?;
-        let key = kernel::key(self.agreed.version, sequence, &secrets);
+        let key = kernel::key(self.agreed.version, self.agreed.suite, sequence, &secrets);
         if let Sending::Kernel(kernel) = &mut self.sending {
             kernel.key_changed();
         }

@@ -101,6 +101,14 @@ impl Daemon {
         Ok(self.metrics()?.sum("zonecast_bytes_total", &[&label])? as u64)
     }
 
+    /// Waits until so many viewers are connected.
+    pub(crate) fn until_viewers(&self, count: u32) -> Result<()> {
+        until("so many viewers", || {
+            let viewers = self.metrics()?.sum("zonecast_viewers", &[])?;
+            Ok((viewers == f64::from(count)).then_some(()))
+        })
+    }
+
     /// The zone in which a stream lives.
     pub(crate) fn zone_of(&self, stream: &str) -> Result<u32> {
         let text = String::from_utf8(get("http://127.0.0.1:9090/streams", None)?)?;

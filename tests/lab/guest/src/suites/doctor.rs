@@ -1,8 +1,9 @@
 //! `zonecast doctor` on a machine that has it all: two nodes with hugepages, kernel TLS, and a card
 //! that seals. What it advises works.
 
+use crate::card::load;
 use crate::https::Certificate;
-use crate::machine::{HUGEPAGES, hugepages, load};
+use crate::machine::{HUGEPAGES, hugepages};
 use crate::report::{Report, Stop};
 use crate::tool::run as tool;
 use anyhow::{Context, Result, ensure};
@@ -48,7 +49,7 @@ struct Patient {
 
 impl Patient {
     fn prepare() -> Result<Patient> {
-        load("tlsnic", &["pairs=2", "nodes=0,1"])?;
+        load()?;
         tool(
             "ip",
             &["addr", "replace", &format!("{ADDRESS}/24"), "dev", CARD],

@@ -130,9 +130,7 @@ impl Bed {
             ask(&mut client, 1)?;
             drop(client);
         }
-        until("no viewer left", || {
-            Ok((self.metric("zonecast_viewers")? == 0).then_some(()))
-        })?;
+        self.daemon.until_viewers(0)?;
         let now = tls_stat("TlsCurrTxSw")?;
         ensure!(now == 0, "{now} sockets still");
         Ok(String::from("no viewer, no socket"))

@@ -154,7 +154,7 @@ impl Bed {
     fn counted(&self) -> Result<String> {
         let (before, ledger) = (Counts::read(CARD)?, self.daemon.bytes_by("nic_ktls")?);
         self.fetch_equal()?;
-        self.quiet()?;
+        self.daemon.until_viewers(0)?;
         let counted = Counts::read(CARD)?.since(&before)?;
         let ledger = self.daemon.bytes_by("nic_ktls")? - ledger;
         ensure!(
@@ -209,14 +209,6 @@ impl Bed {
         Ok(self.daemon.metrics()?.sum("zonecast_bytes_total", &[])? as u64)
     }
 
-    /// Nobody is connected any more.
-    fn quiet(&self) -> Result<()> {
-        until("no viewer", || {
-            let viewers = self.daemon.metrics()?.sum("zonecast_viewers", &[])?;
-            Ok((viewers == 0.0).then_some(()))
-        })
-    }
-
     fn left(&self) -> Result<String> {
         for round in 0..3 {
             let log = self.daemon.folder().join(format!("left-{round}"));
@@ -226,7 +218,7 @@ impl Bed {
             ensure!(slow.is_running(), "it was not slow");
             drop(slow);
         }
-        self.quiet()?;
+        self.daemon.until_viewers(0)?;
         until("no context in the card", || {
             let now = Counts::read(CARD)?.get("contexts_now")?;
             Ok((now == 0).then_some(()))
@@ -249,10 +241,7 @@ impl Bed {
             let flags = ["--limit-rate", "300k", "-o", &file];
             slow.push((start(&mut self.client("large.ts", 1, &flags), &log)?, file));
         }
-        until("all of them read", || {
-            let viewers = self.daemon.metrics()?.sum("zonecast_viewers", &[])?;
-            Ok((viewers == 4.0).then_some(()))
-        })?;
+        self.daemon.until_viewers(4)?;
         // The ring has 8 MiB.
         for n in 1..=6 {
             self.upload(&format!("over{n}.ts"), LARGE)?;

@@ -12,7 +12,7 @@ mod rows;
 mod viewer;
 
 use crate::https::{Certificate, segment};
-use crate::machine::read;
+use crate::machine::{read, tls_stat};
 use crate::report::{Report, Stop};
 use crate::tool::run as tool;
 use anyhow::{Context, Result, ensure};
@@ -170,15 +170,8 @@ impl Sealed {
 }
 
 fn sealed_by_kernel() -> Result<Sealed> {
-    let text = read("/proc/net/tls_stat")?;
-    let count = |name: &str| {
-        let mut lines = text.lines().map(str::split_whitespace);
-        let count = lines.find_map(|mut line| (line.next() == Some(name)).then(|| line.next()));
-        let count = count.flatten().and_then(|count| count.parse::<u64>().ok());
-        count.with_context(|| format!("no {name} in {text}"))
-    };
     Ok(Sealed {
-        software: count("TlsTxSw")?,
-        device: count("TlsTxDevice")?,
+        software: tls_stat("TlsTxSw")?,
+        device: tls_stat("TlsTxDevice")?,
     })
 }
