@@ -52,14 +52,18 @@ demo of 20 seconds. The last line counts the tests.
     Page {
         name: "bench",
         summary: "measure the daemon beside nginx and beside a floor program",
-        usage: "cargo xtask bench NAME [--quick] [--runs N] [FLAG…]\ncargo xtask bench --list",
-        text: "Builds the daemon, the floor program and the benchmarks in release mode, and runs one of them:
-delivery, handshakes, memory or paced. nginx is among what setup installs. The
-server has CPU 0 for itself, the generator CPU 1; nothing else should run. Prints a table, and
-writes target/bench/NAME.json.
+        usage: "cargo xtask bench NAME [--quick] [--runs N] [--against FILE] [FLAG…]\ncargo xtask bench --list\ncargo xtask bench report [--readme FILE]",
+        text: "Builds the daemon, the floor program and the benchmarks in release mode, and runs one of them
+(--list names them). The other servers are among what setup installs. The server has CPU 0 for itself,
+the generator CPU 1; nothing else should run. Prints tables, and keeps the results in perf/results,
+in a file named after what was measured, when and where.
 
-  --quick     short runs, to see that all works
-  --runs N    runs of each server; the table shows median and spread (default: 3)
+  --quick         short runs, to see that all works; their results go to target/bench
+  --runs N        runs of each server; the tables show median and spread (default: 3)
+  --grid          delivery: object sizes by connections; memory: numbers of viewers
+  --against FILE  hold the results against earlier ones of the same scenario
+  report          render what perf/results holds: target/bench/report.html, its plots as SVG beside
+                  it, and a summary in Markdown, which --readme writes into a file
 
 Every other flag goes to `zonecast-bench` as it is: --servers, --size, --connections, --plain;
 `target/release/zonecast-bench --help` lists them all.",

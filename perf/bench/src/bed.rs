@@ -1,5 +1,6 @@
 //! What all servers of a benchmark share: objects, certificate, work folder, CPUs, times.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use serde_json::Value;
 use tempfile::TempDir;
+use time::OffsetDateTime;
 use zonecast_load::content::Objects;
 use zonecast_load::usage;
 use zonecast_perf::setup::Certificate;
@@ -16,6 +18,7 @@ use zonecast_perf::setup::Certificate;
 use crate::cli::Arguments;
 use crate::machine;
 use crate::peers::Programs;
+use crate::points::Point;
 use crate::scenarios::Scenario;
 
 /// Bytes of all objects together, about: more than the caches next to a CPU hold.
@@ -25,8 +28,10 @@ const OBJECTS_MIN: usize = 4;
 /// Objects at most: each is a file and an upload.
 const OBJECTS_MAX: usize = 2_000;
 const SEED: u64 = 0x7A6F_6E65;
-/// Where the objects are, for every server.
+/// Where the objects are, for every server, if they are of one stream.
 pub const FOLDER: &str = "/live/bench/";
+/// Where the folders of several streams are.
+pub const FOLDERS: &str = "/live/";
 /// Memory that is a file system: nginx's files lie there.
 const SHARED_MEMORY: &str = "/dev/shm";
 /// Work folders begin with this; the process's id follows.
@@ -55,6 +60,8 @@ pub struct Bed {
     pub programs: Programs,
     /// Viewers.
     pub connections: usize,
+    /// With how much of everything.
+    pub point: Point,
     /// See [`Times`].
     pub times: Times,
     /// Without TLS.
@@ -69,16 +76,25 @@ pub struct Bed {
     pub floor_records: usize,
     /// Viewers that stall, where there are any.
     pub stalled: usize,
+    stalled_max: u32,
     /// What it is measured on, as it was before.
-    pub machine: Value,
+    pub machine: BTreeMap<String, Value>,
+    /// When it began.
+    pub began: OffsetDateTime,
 }
 
 impl Bed {
-    /// Makes the objects and the certificate, and keeps this process on the generator's CPU.
+    /// Makes the certificate and the objects of the first point, and keeps this process on the
+    /// generator's CPU.
     ///
     /// # Errors
     /// The machine lacks CPUs, memory or room for files.
-    pub fn make(scenario: &Scenario, arguments: &Arguments, programs: Programs) -> Result<Bed> {
+    pub fn make(
+        scenario: &Scenario,
+        arguments: &Arguments,
+        programs: Programs,
+        point: Point,
+    ) -> Result<Bed> {
         for cpu in [arguments.server_cpu, arguments.load_cpu] {
             usage::pin(cpu).with_context(|| format!("this process may not use CPU {cpu}"))?;
         }
@@ -93,33 +109,65 @@ impl Bed {
         let certificate = Certificate::make(folder.path())?;
         let root = CertificateDer::from_pem_file(&certificate.chain_file)
             .context("the certificate that was just made cannot be read")?;
-        let size = arguments.size as usize;
-        let count = (CONTENT_BYTES / size).clamp(OBJECTS_MIN, OBJECTS_MAX);
-        let objects = Arc::new(Objects::make(SEED, count, size));
-        let connections = arguments.connections.unwrap_or(scenario.connections);
         let bed = Bed {
             certificate,
             root,
-            objects,
+            objects: Arc::new(objects(point)),
             programs,
-            connections: connections as usize,
+            connections: point.connections as usize,
+            point,
             times: scenario.times(arguments.quick),
             plain: arguments.plain,
             quick: arguments.quick,
             server_cpu: arguments.server_cpu,
             load_cpu: arguments.load_cpu,
             floor_records: 2,
-            stalled: connections.min(scenario.stalled_max) as usize,
+            stalled: point.connections.min(scenario.stalled_max) as usize,
+            stalled_max: scenario.stalled_max,
             machine: machine::describe(),
+            began: OffsetDateTime::now_utc(),
             folder,
         };
-        std::fs::create_dir_all(bed.files())?;
-        for number in 0..count {
-            let path = bed.files().join(bed.objects.name(number));
-            std::fs::write(&path, bed.objects.get(number))
+        bed.write_files()?;
+        Ok(bed)
+    }
+
+    /// Makes the objects of another point.
+    ///
+    /// # Errors
+    /// There is no room for files.
+    pub fn go_to(&mut self, point: Point) -> Result<()> {
+        let before = std::mem::replace(&mut self.point, point);
+        self.connections = point.connections as usize;
+        self.stalled = point.connections.min(self.stalled_max) as usize;
+        if (before.object_bytes, before.streams) != (point.object_bytes, point.streams) {
+            self.objects = Arc::new(objects(point));
+            std::fs::remove_dir_all(self.document_root())?;
+            self.write_files()?;
+        }
+        Ok(())
+    }
+
+    fn write_files(&self) -> Result<()> {
+        for number in 0..self.objects.count() {
+            let name = format!("{}{}", self.url_folder(), self.objects.name(number));
+            let path = self.document_root().join(name.trim_start_matches('/'));
+            let parent = path.parent().context("a file lies in a folder")?;
+            std::fs::create_dir_all(parent)?;
+            std::fs::write(&path, self.objects.get(number))
                 .with_context(|| format!("cannot write {}", path.display()))?;
         }
-        Ok(bed)
+        Ok(())
+    }
+
+    /// What the objects' paths begin with.
+    #[must_use]
+    pub fn url_folder(&self) -> &'static str {
+        if self.point.streams > 1 {
+            FOLDERS
+        } else {
+            FOLDER
+        }
     }
 
     /// The work folder, in memory.
@@ -134,11 +182,19 @@ impl Bed {
         self.folder().join("root")
     }
 
-    /// Where the objects lie as files.
+    /// Where the objects lie as files, in folders.
     #[must_use]
     pub fn files(&self) -> PathBuf {
-        self.document_root().join(FOLDER.trim_matches('/'))
+        self.document_root().join(FOLDERS.trim_matches('/'))
     }
+}
+
+/// What is served: each stream has an object at least.
+fn objects(point: Point) -> Objects {
+    let size = point.object_bytes as usize;
+    let streams = point.streams as usize;
+    let count = (CONTENT_BYTES / size).clamp(OBJECTS_MIN, OBJECTS_MAX);
+    Objects::make(SEED, count.max(streams), size).over_streams(streams)
 }
 
 /// Removes the folders of benchmarks that were killed.

@@ -7,15 +7,21 @@ use clap::Parser;
 
 use crate::bed::Bed;
 use crate::figures::Run;
+use crate::page;
 use crate::peers::{Kind, Programs};
-use crate::report::Report;
+use crate::points::{self, Leg};
+use crate::results::against::Against;
+use crate::results::{self, Results};
 use crate::scenarios::{self, SCENARIOS, Scenario};
+
+/// What a process needs beside a descriptor for each connection.
+const OWN_DESCRIPTORS: u32 = 1_000;
 
 /// Measures the daemon beside nginx and a program that only seals and sends.
 #[derive(Debug, Clone, Parser)]
 #[command(version)]
 pub struct Arguments {
-    /// What to measure; see --list
+    /// What to measure (see --list), or `report`, which renders what was kept
     #[arg(value_name = "NAME", required_unless_present = "list")]
     pub name: Option<String>,
     /// Say what can be measured
@@ -27,12 +33,15 @@ pub struct Arguments {
     /// Runs of each server; the table shows their median and spread
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub runs: Option<u32>,
-    /// Bytes of an object
-    #[arg(long, default_value_t = 500_000, value_parser = clap::value_parser!(u32).range(64..=16_777_216))]
-    pub size: u32,
-    /// Viewers (default: the scenario's)
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=9_000))]
-    pub connections: Option<u32>,
+    /// Bytes of an object, one or several (default: 500000)
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(64..=16_777_216))]
+    pub size: Vec<u32>,
+    /// Viewers, one number or several (default: the scenario's)
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    pub connections: Vec<u32>,
+    /// Go through sizes and numbers of viewers (delivery), or numbers of viewers (memory)
+    #[arg(long)]
+    pub grid: bool,
     /// Without TLS (delivery, memory, paced)
     #[arg(long)]
     pub plain: bool,
@@ -58,9 +67,28 @@ pub struct Arguments {
     /// nginx
     #[arg(long, value_name = "PATH", default_value = "nginx")]
     pub nginx: PathBuf,
-    /// Where NAME.json goes
-    #[arg(long, value_name = "FOLDER", default_value = "target/bench")]
+    /// Hold the results against earlier ones of the same scenario
+    #[arg(long, value_name = "FILE")]
+    pub against: Option<PathBuf>,
+    /// Where results are kept: those of short runs go to --out instead
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        default_value = "perf/results",
+        overrides_with = "results"
+    )]
+    pub results: PathBuf,
+    /// Where results of short runs go, and the page of `report`
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        default_value = "target/bench",
+        overrides_with = "out"
+    )]
     pub out: PathBuf,
+    /// A file whose summary of results `report` writes anew
+    #[arg(long, value_name = "FILE")]
+    pub readme: Option<PathBuf>,
 }
 
 /// Reads the command line and does what it says.
@@ -76,6 +104,13 @@ pub fn run() -> Result<()> {
         return Ok(());
     }
     let name = arguments.name.as_deref().unwrap_or_default();
+    if name == page::NAME {
+        return page::make(
+            &arguments.results,
+            &arguments.out,
+            arguments.readme.as_deref(),
+        );
+    }
     let scenario = SCENARIOS
         .iter()
         .find(|scenario| scenario.name == name)
@@ -100,8 +135,15 @@ fn measure(scenario: &Scenario, arguments: &Arguments) -> Result<()> {
     if let Some(kind) = kinds.iter().find(|kind| !scenario.servers.contains(kind)) {
         bail!("{} does not measure {}", scenario.name, kind.label());
     }
+    let earlier = arguments.against.as_deref().map(Results::read);
+    let earlier = earlier.transpose()?;
     let programs = Programs::find(arguments, &kinds)?;
-    let mut bed = Bed::make(scenario, arguments, programs)?;
+    let (legs, skipped) = possible(points::plan(scenario, arguments)?);
+    for reason in &skipped {
+        eprintln!("SKIP: {reason}");
+    }
+    let first = legs.first().context("nothing is left to measure")?;
+    let mut bed = Bed::make(scenario, arguments, programs, first.point)?;
     let sweep = match scenario.sweeps && kinds.contains(&Kind::Floor) {
         true => scenarios::sweep::run(scenario, &mut bed)?,
         false => Vec::new(),
@@ -111,27 +153,61 @@ fn measure(scenario: &Scenario, arguments: &Arguments) -> Result<()> {
         .unwrap_or(if arguments.quick { 1 } else { 3 });
     let mut runs: Vec<Run> = Vec::new();
     for number in 0..count as usize {
-        for case in scenario.cases {
+        for leg in &legs {
+            bed.go_to(leg.point)?;
             // Each server is the first to run as often as the others.
             for turn in 0..kinds.len() {
                 let kind = kinds[(number + turn) % kinds.len()];
-                let figures = scenario
-                    .measure_once(&bed, kind, case)
-                    .with_context(|| format!("run {} of {} ({case})", number + 1, kind.label()))?;
-                let run = Run {
-                    case,
-                    server: kind.label(),
-                    number: number + 1,
-                    figures,
-                };
-                eprintln!("bench: run {}/{count} {case} {run}", number + 1);
-                runs.push(run);
+                runs.push(one_run(scenario, &bed, kind, leg, number + 1, count)?);
             }
         }
     }
-    let report = Report::new(scenario, arguments, &bed, sweep, runs)?;
-    print!("{report}");
-    let path = report.write(&arguments.out)?;
-    println!("{}", path.display());
+    let results = results::sum::up(scenario, arguments, &bed, &legs, runs)
+        .with_sweep(sweep)
+        .with_skipped(skipped);
+    print!("{results}");
+    let folder = if arguments.quick {
+        &arguments.out
+    } else {
+        &arguments.results
+    };
+    println!("{}", results.write(folder)?.display());
+    if let Some(earlier) = earlier {
+        print!("{}", Against::compare(&results, &earlier)?);
+    }
     Ok(())
+}
+
+fn one_run(
+    scenario: &Scenario,
+    bed: &Bed,
+    kind: Kind,
+    leg: &Leg,
+    number: usize,
+    of: u32,
+) -> Result<Run> {
+    let (case, point) = (leg.case, leg.point);
+    let figures = scenario
+        .measure_once(bed, kind, case)
+        .with_context(|| format!("run {number} of {} ({case}, {point})", kind.label()))?;
+    let run = Run {
+        case: case.to_owned(),
+        server: kind.label().to_owned(),
+        number,
+        point,
+        figures,
+    };
+    eprintln!("bench: run {number}/{of} {case} ({point}) {run}");
+    Ok(run)
+}
+
+/// What this machine can do of a plan, and what it cannot, with the reason.
+fn possible(legs: Vec<Leg>) -> (Vec<Leg>, Vec<String>) {
+    let max = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let most = max.map_or(u32::MAX, |max| u32::try_from(max).unwrap_or(u32::MAX));
+    let (can, cannot): (Vec<_>, Vec<_>) = legs
+        .into_iter()
+        .partition(|leg| leg.point.connections <= most.saturating_sub(OWN_DESCRIPTORS));
+    let reason = |leg: Leg| format!("{} ({}): ulimit -n is {most}", leg.case, leg.point);
+    (can, cannot.into_iter().map(reason).collect())
 }

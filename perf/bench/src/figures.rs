@@ -2,14 +2,18 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
+
+use crate::points::Point;
+
+pub mod pairs;
 
 /// What one run came to: names with their units last, in the order of the table.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
     /// Name and value.
-    #[serde(serialize_with = "as_map")]
-    pub values: Vec<(&'static str, f64)>,
+    #[serde(with = "pairs")]
+    pub values: Vec<(String, f64)>,
     /// The generator's CPU was so busy that it may have been the limit.
     pub load_limited: bool,
     /// What else there is to say.
@@ -17,28 +21,30 @@ pub struct Figures {
 }
 
 /// One run.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// The part of the scenario.
-    pub case: &'static str,
+    pub case: String,
     /// The server.
-    pub server: &'static str,
+    pub server: String,
     /// From 1.
     pub number: usize,
+    /// With how much of everything.
+    pub point: Point,
     /// What it came to.
     pub figures: Figures,
 }
 
 impl Figures {
     /// Adds one.
-    pub fn add(&mut self, name: &'static str, value: f64) {
-        self.values.push((name, value));
+    pub fn add(&mut self, name: &str, value: f64) {
+        self.values.push((name.to_owned(), value));
     }
 
     /// One of them.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<f64> {
-        let found = self.values.iter().find(|(known, _)| *known == name)?;
+        let found = self.values.iter().find(|(known, _)| known == name)?;
         Some(found.1)
     }
 }
@@ -56,19 +62,8 @@ impl fmt::Display for Run {
     }
 }
 
-/// Writes pairs as a map, in their order.
-///
-/// # Errors
-/// As the serializer.
-pub fn as_map<V: Serialize, S: Serializer>(
-    pairs: &[(&'static str, V)],
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(pairs.iter().map(|(name, value)| (name, value)))
-}
-
 /// One figure over several runs.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
     /// The middle one, or the mean of the two in the middle.
     pub median: f64,
@@ -91,6 +86,14 @@ impl Spread {
             values[middle]
         };
         Some(Spread { median, min, max })
+    }
+}
+
+impl Spread {
+    /// No value of the one is among those of the other.
+    #[must_use]
+    pub fn is_apart(&self, other: &Spread) -> bool {
+        self.min > other.max || self.max < other.min
     }
 }
 
@@ -149,5 +152,7 @@ mod tests {
         let text = serde_json::to_string(&figures).unwrap_or_default();
         let due = r#"{"values":{"z_first":1.5,"a_second":2.0},"load_limited":false,"notes":[]}"#;
         assert_eq!(text, due);
+        let back: Figures = serde_json::from_str(&text).unwrap_or_default();
+        assert_eq!(back, figures);
     }
 }

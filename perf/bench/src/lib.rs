@@ -3,8 +3,9 @@
 //!
 //! The flow: [`cli`] reads what is wanted, [`bed`] makes what all servers share (certificate,
 //! objects, CPUs), [`scenarios`] say what is done and measured, [`peers`] start one server for
-//! one run, [`cost`], [`memory`] and [`syscalls`] say what that took, [`figures`] sums runs up,
-//! [`report`] prints and writes them.
+//! one run with as much of everything as a point of [`points`] says, [`cost`], [`memory`] and
+//! [`syscalls`] say what that took, [`figures`] sums runs up, [`results`] keeps, prints and
+//! compares them, and [`page`] shows all that were kept.
 //!
 //! The server has one CPU for itself and the generator another, and what is charged is all of
 //! the server's CPU: interrupts that deliver its packets are part of the price.
@@ -16,7 +17,9 @@ pub mod cost;
 pub mod figures;
 pub mod machine;
 pub mod memory;
+pub mod page;
 pub mod peers;
-pub mod report;
+pub mod points;
+pub mod results;
 pub mod scenarios;
 pub mod syscalls;

@@ -1,27 +1,38 @@
 //! What the figures were measured on, and with which versions.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 
 use crate::peers::Programs;
 
 /// A machine with a higher load average is not quiet.
 const QUIET_MAX: f64 = 0.5;
 
-/// The machine, for the report.
+/// Words in the name of a CPU that do not tell it from others.
+const NOISE: [&str; 7] = ["cpu", "processor", "@", "with", "intel", "amd", "core"];
+
+/// The machine, for the results.
 #[must_use]
-pub fn describe() -> Value {
+pub fn describe() -> BTreeMap<String, Value> {
     let read = |path: &str| {
         let text = std::fs::read_to_string(path).unwrap_or_default();
         text.trim().to_owned()
     };
     let cpu = read("/proc/cpuinfo");
     let memory = read("/proc/meminfo");
-    json!({
-        "cpu": field(&cpu, "model name"),
-        "cpus": cpu.matches("processor\t").count(),
+    let (model, cpus) = (
+        field(&cpu, "model name"),
+        cpu.matches("processor\t").count(),
+    );
+    map(json!({
+        "name": short_name(model.as_deref().unwrap_or_default(), cpus),
+        "cpu": model,
+        "cpus": cpus,
+        "descriptors_max": field(&read("/proc/self/limits"), "Max open files"),
         "memory": field(&memory, "MemTotal"),
         "kernel": read("/proc/sys/kernel/osrelease"),
         "load_average_before": read("/proc/loadavg"),
@@ -31,7 +42,31 @@ pub fn describe() -> Value {
         "tcp_wmem": read("/proc/sys/net/ipv4/tcp_wmem"),
         "tcp_rmem": read("/proc/sys/net/ipv4/tcp_rmem"),
         "congestion_control": read("/proc/sys/net/ipv4/tcp_congestion_control"),
-    })
+    }))
+}
+
+/// A name for files: what the CPU is, and how many there are.
+fn short_name(model: &str, cpus: usize) -> String {
+    let model = model.to_lowercase().replace("(r)", "").replace("(tm)", "");
+    let clean = |word: &str| word.replace(|c: char| !c.is_ascii_alphanumeric() && c != '.', "");
+    let words = model.split_whitespace().map(clean);
+    let words = words.filter(|word| !word.is_empty() && !NOISE.contains(&word.as_str()));
+    let words: Vec<_> = words.chain([format!("{cpus}cpu")]).collect();
+    words.join("-")
+}
+
+fn map(value: Value) -> BTreeMap<String, Value> {
+    match value {
+        Value::Object(map) => map.into_iter().collect(),
+        _ => BTreeMap::new(),
+    }
+}
+
+/// A time as `2026-11-22T12:15:30Z`.
+#[must_use]
+pub fn utc(time: OffsetDateTime) -> String {
+    let (date, (hour, minute, second)) = (time.date(), time.time().as_hms());
+    format!("{date}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
 /// A warning where something else runs on this machine: all that runs on the server's CPU is
@@ -50,12 +85,12 @@ pub fn not_quiet() -> Option<String> {
 
 /// The versions of what was measured.
 #[must_use]
-pub fn versions(programs: &Programs) -> Value {
-    json!({
+pub fn versions(programs: &Programs) -> BTreeMap<String, Value> {
+    map(json!({
         "zonecast": said(&programs.zonecast, &["--version"]),
         "nginx": said(&programs.nginx, &["-V"]),
         "tree": said(Path::new("git"), &["describe", "--always", "--dirty"]),
-    })
+    }))
 }
 
 /// What a program says, on either stream; `null` where it does not run.
@@ -71,4 +106,20 @@ fn said(program: &Path, arguments: &[&str]) -> Value {
 fn field(text: &str, name: &str) -> Option<String> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     Some(line.trim_start_matches([' ', '\t', ':']).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A CPU's name is one for files, and a time is one for people.
+    #[test]
+    fn names() {
+        let name = short_name("Intel(R) Xeon(R) Processor @ 2.50GHz", 2);
+        assert_eq!(name, "xeon-2.50ghz-2cpu");
+        assert_eq!(short_name("", 1), "1cpu");
+        let time = OffsetDateTime::from_unix_timestamp(1_795_349_730);
+        let said = time.map(utc).unwrap_or_default();
+        assert_eq!(said, "2026-11-22T12:15:30Z");
+    }
 }

@@ -13,6 +13,7 @@ pub const NUMBER_BYTES: usize = 8;
 pub struct Objects {
     size: usize,
     bytes: Vec<u8>,
+    streams: usize,
 }
 
 impl Objects {
@@ -31,7 +32,18 @@ impl Objects {
                 bytes.extend_from_slice(&word[..room]);
             }
         }
-        Objects { size, bytes }
+        Objects {
+            size,
+            bytes,
+            streams: 1,
+        }
+    }
+
+    /// The same objects, by turns in so many streams: their names then begin with a folder each.
+    #[must_use]
+    pub fn over_streams(mut self, streams: usize) -> Objects {
+        self.streams = streams.max(1);
+        self
     }
 
     /// How many there are.
@@ -56,7 +68,17 @@ impl Objects {
     /// The file name of one of them: a segment that stands on its own, for whom it may concern.
     #[must_use]
     pub fn name(&self, number: usize) -> String {
-        format!("o{:04}.ts", number % self.count())
+        let number = number % self.count();
+        match self.streams {
+            1 => format!("o{number:04}.ts"),
+            streams => format!("{}/o{number:04}.ts", Objects::stream(number % streams)),
+        }
+    }
+
+    /// The folder of one of several streams.
+    #[must_use]
+    pub fn stream(number: usize) -> String {
+        format!("s{number:05}")
     }
 
     /// Which object bytes claim to be, by their beginning.
@@ -95,5 +117,18 @@ mod tests {
         assert_ne!(objects.get(0)[8..], objects.get(1)[8..]);
         assert_ne!(objects.get(0), Objects::make(8, 3, 1001).get(0));
         assert_eq!(objects.claimed([3, 0, 0, 0, 0, 0, 0, 0]), None);
+    }
+
+    /// Objects of one stream have plain names; those of several go round the streams' folders.
+    #[test]
+    fn names_say_the_stream() {
+        let objects = Objects::make(7, 3, 100);
+        assert_eq!(objects.name(4), "o0001.ts");
+        let objects = objects.over_streams(2);
+        let names: Vec<_> = (0..3).map(|number| objects.name(number)).collect();
+        assert_eq!(
+            names,
+            ["s00000/o0000.ts", "s00001/o0001.ts", "s00000/o0002.ts"]
+        );
     }
 }

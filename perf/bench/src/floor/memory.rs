@@ -1,6 +1,6 @@
 //! The objects, in one mapping of the largest pages that the machine gives.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use memmap2::{Advice, MmapMut, MmapOptions};
@@ -15,14 +15,12 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Reads all files of a folder.
+    /// Reads all files of a folder, and of the folders in it.
     ///
     /// # Errors
     /// There is none, or no memory for them.
     pub(super) fn read(folder: &Path) -> Result<Memory> {
-        let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
-        let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
-        paths.sort();
+        let paths = files(folder)?;
         let mut bytes = Vec::new();
         let mut objects = Vec::new();
         for path in &paths {
@@ -56,6 +54,21 @@ impl Memory {
     pub(super) fn get(&self, number: usize) -> &[u8] {
         &self.map[self.objects[number % self.objects.len()].clone()]
     }
+}
+
+/// The files of a folder and of the folders in it, in the order of their names.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+    let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    let mut files = Vec::new();
+    for path in paths {
+        match path.is_dir() {
+            true => files.extend(self::files(&path)?),
+            false => files.push(path),
+        }
+    }
+    Ok(files)
 }
 
 /// Anonymous memory: huge pages that were set aside, else transparent ones, else any.

@@ -6,10 +6,11 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use zonecast_load::{Counts, Spec, tls};
 
-use crate::bed::{Bed, FOLDER, Times};
+use crate::bed::{Bed, Times};
 use crate::figures::Figures;
 use crate::peers::{Kind, Peer};
 
+pub mod curves;
 mod delivery;
 mod handshakes;
 mod memory;
@@ -42,7 +43,7 @@ pub struct Scenario {
 }
 
 /// All of them.
-pub const SCENARIOS: [Scenario; 4] = [
+pub const SCENARIOS: [Scenario; 5] = [
     Scenario {
         name: "delivery",
         summary: "CPU seconds per GB of body, closed loop on kept connections",
@@ -95,6 +96,19 @@ pub const SCENARIOS: [Scenario; 4] = [
         seconds: [(10, 30), (3, 8)],
         run: paced::run,
     },
+    Scenario {
+        name: curves::NAME,
+        summary: "CPU of a byte as viewers, streams and object sizes grow tenfold",
+        cases: &[curves::VIEWERS, curves::STREAMS, curves::SIZES],
+        servers: &[Kind::Ours, Kind::Floor],
+        connections: 64,
+        can_be_plain: true,
+        sweeps: true,
+        stalled_max: 0,
+        headline: "cpu_s_per_gb",
+        seconds: [(2, 5), (1, 1)],
+        run: delivery::run,
+    },
 ];
 
 impl Scenario {
@@ -130,7 +144,7 @@ const OPEN_MAX: Duration = Duration::from_secs(180);
 
 /// The load that all scenarios begin with.
 fn spec(bed: &Bed, peer: &Peer) -> Result<Spec> {
-    let mut spec = Spec::new(peer.target, FOLDER, Arc::clone(&bed.objects));
+    let mut spec = Spec::new(peer.target, bed.url_folder(), Arc::clone(&bed.objects));
     if !bed.plain {
         spec.tls = Some(Arc::new(tls::client(bed.root.clone(), false)?));
     }

@@ -1,7 +1,7 @@
 //! How much the floor program should send at a time: the best of a few sizes is the floor.
 
 use anyhow::{Context, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Scenario;
 use crate::bed::Bed;
@@ -10,7 +10,7 @@ use crate::peers::Kind;
 const RECORDS: std::ops::RangeInclusive<usize> = 1..=4;
 
 /// One size.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Size {
     /// Records of 16 KiB in a send.
     pub records: usize,
