@@ -11,7 +11,7 @@ struct Page {
     text: &'static str,
 }
 
-const PAGES: [Page; 8] = [
+const PAGES: [Page; 9] = [
     Page {
         name: "setup",
         summary: "install what building, the demo and the tests need",
@@ -67,6 +67,16 @@ in a file named after what was measured, when and where.
 
 Every other flag goes to `zonecast-bench` as it is: --servers, --size, --connections, --plain;
 `target/release/zonecast-bench --help` lists them all.",
+    },
+    Page {
+        name: "profile",
+        summary: "see where the time goes, as a flame graph by zone",
+        usage: "cargo xtask profile NAME [--quick] [--servers ours,nginx,floor] [FLAG…]",
+        text: "Runs a scenario of `bench` once under `perf record`: the daemon, or the servers that are named.
+Prints what takes most time by itself, and leaves target/bench/profile-NAME-SERVER.svg, which a
+browser lets one click through: zones at the bottom, their loops, then functions of the daemon and
+of the kernel. Without hardware counters it goes by the kernel's clock (cpu-clock). Needs perf
+(linux-perf on Debian) and the right to use it.",
     },
     Page {
         name: "fuzz",

@@ -3,7 +3,7 @@
 //! Stands outside the layers: it depends on no crate at all, so it builds before any system
 //! library is installed, and it reaches the rest of the tree only by starting cargo and the
 //! binaries that cargo builds. One file or folder a subcommand (`setup`, `demo`, `test`, `fuzz`,
-//! `bench`, `lab`, `doctor`, `check`); each rule that `check` holds is a file of its own with its table at the
+//! `bench`, `profile`, `lab`, `doctor`, `check`); each rule that `check` holds is a file of its own with its table at the
 //! top.
 
 #![forbid(unsafe_code)]
@@ -26,6 +26,7 @@ mod phrases;
 mod plan;
 mod probe;
 mod process;
+mod profile;
 mod setup;
 mod skips;
 mod source;
@@ -50,7 +51,9 @@ fn main() -> ExitCode {
     let wants_help = rest.iter().any(|a| a == "--help" || a == "-h");
 
     let ended = match command.as_str() {
-        "setup" | "demo" | "test" | "fuzz" | "bench" | "lab" | "check" | "doctor" if wants_help => {
+        "setup" | "demo" | "test" | "fuzz" | "bench" | "profile" | "lab" | "check" | "doctor"
+            if wants_help =>
+        {
             help::of(&command)
         }
         "setup" => setup::run(&rest),
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         "test" => test::run(&rest),
         "fuzz" => fuzz::run(&rest),
         "bench" => bench::run(&rest),
+        "profile" => profile::run(&rest),
         "check" => check::run(&rest),
         "lab" => lab::run(&rest),
         "doctor" => doctor::run(&rest),

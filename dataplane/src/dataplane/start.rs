@@ -308,7 +308,8 @@ fn start_loops(
             ready,
             go: wait,
         };
-        let name = format!("zc-loop-{}", place.id);
+        // At most 15 bytes of it can be seen outside.
+        let name = format!("zc-loop-{}-z{}", place.id.0, place.zone.0);
         let thread = std::thread::Builder::new()
             .name(name)
             .spawn(move || run::run(seat));

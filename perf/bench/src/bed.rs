@@ -16,6 +16,7 @@ use zonecast_load::usage;
 use zonecast_perf::setup::Certificate;
 
 use crate::cli::Arguments;
+use crate::crowd;
 use crate::machine;
 use crate::peers::Programs;
 use crate::points::Point;
@@ -27,7 +28,8 @@ const CONTENT_BYTES: usize = 20_000_000;
 const OBJECTS_MIN: usize = 4;
 /// Objects at most: each is a file and an upload.
 const OBJECTS_MAX: usize = 2_000;
-const SEED: u64 = 0x7A6F_6E65;
+/// What the objects are made from.
+pub const SEED: u64 = 0x7A6F_6E65;
 /// Where the objects are, for every server, if they are of one stream.
 pub const FOLDER: &str = "/live/bench/";
 /// Where the folders of several streams are.
@@ -167,6 +169,16 @@ impl Bed {
             FOLDERS
         } else {
             FOLDER
+        }
+    }
+
+    /// The CPUs of the server: both where one loop's table of connections is too small.
+    #[must_use]
+    pub fn server_cpus(&self) -> Vec<usize> {
+        if self.point.connections > crowd::ONE_MAX {
+            vec![self.server_cpu, self.load_cpu]
+        } else {
+            vec![self.server_cpu]
         }
     }
 

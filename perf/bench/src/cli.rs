@@ -7,15 +7,12 @@ use clap::Parser;
 
 use crate::bed::Bed;
 use crate::figures::Run;
-use crate::page;
 use crate::peers::{Kind, Programs};
 use crate::points::{self, Leg};
 use crate::results::against::Against;
 use crate::results::{self, Results};
 use crate::scenarios::{self, SCENARIOS, Scenario};
-
-/// What a process needs beside a descriptor for each connection.
-const OWN_DESCRIPTORS: u32 = 1_000;
+use crate::{limits, page, profile};
 
 /// Measures the daemon beside nginx and a program that only seals and sends.
 #[derive(Debug, Clone, Parser)]
@@ -67,6 +64,9 @@ pub struct Arguments {
     /// nginx
     #[arg(long, value_name = "PATH", default_value = "nginx")]
     pub nginx: PathBuf,
+    /// One run of each server under perf, and a flame graph of it, instead of measuring
+    #[arg(long)]
+    pub profile: bool,
     /// Hold the results against earlier ones of the same scenario
     #[arg(long, value_name = "FILE")]
     pub against: Option<PathBuf>,
@@ -129,6 +129,7 @@ fn measure(scenario: &Scenario, arguments: &Arguments) -> Result<()> {
         bail!("{} has no plain form", scenario.name);
     }
     let kinds = match arguments.servers.as_slice() {
+        [] if arguments.profile => vec![Kind::Ours],
         [] => scenario.servers.to_vec(),
         chosen => chosen.to_vec(),
     };
@@ -138,12 +139,23 @@ fn measure(scenario: &Scenario, arguments: &Arguments) -> Result<()> {
     let earlier = arguments.against.as_deref().map(Results::read);
     let earlier = earlier.transpose()?;
     let programs = Programs::find(arguments, &kinds)?;
-    let (legs, skipped) = possible(points::plan(scenario, arguments)?);
+    let mut legs = points::plan(scenario, arguments)?;
+    let cannot = |leg: &Leg, kind: &Kind| limits::against(scenario, leg, *kind);
+    let skipped = legs.iter();
+    let skipped = skipped.flat_map(|leg| kinds.iter().filter_map(|kind| cannot(leg, kind)));
+    let skipped: Vec<_> = skipped.collect();
+    legs.retain(|leg| kinds.iter().any(|kind| cannot(leg, kind).is_none()));
     for reason in &skipped {
         eprintln!("SKIP: {reason}");
     }
     let first = legs.first().context("nothing is left to measure")?;
     let mut bed = Bed::make(scenario, arguments, programs, first.point)?;
+    if arguments.profile {
+        for &kind in &kinds {
+            profile::make(scenario, &bed, kind, first, &arguments.out)?;
+        }
+        return Ok(());
+    }
     let sweep = match scenario.sweeps && kinds.contains(&Kind::Floor) {
         true => scenarios::sweep::run(scenario, &mut bed)?,
         false => Vec::new(),
@@ -158,6 +170,9 @@ fn measure(scenario: &Scenario, arguments: &Arguments) -> Result<()> {
             // Each server is the first to run as often as the others.
             for turn in 0..kinds.len() {
                 let kind = kinds[(number + turn) % kinds.len()];
+                if cannot(leg, &kind).is_some() {
+                    continue;
+                }
                 runs.push(one_run(scenario, &bed, kind, leg, number + 1, count)?);
             }
         }
@@ -199,15 +214,4 @@ fn one_run(
     };
     eprintln!("bench: run {number}/{of} {case} ({point}) {run}");
     Ok(run)
-}
-
-/// What this machine can do of a plan, and what it cannot, with the reason.
-fn possible(legs: Vec<Leg>) -> (Vec<Leg>, Vec<String>) {
-    let max = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    let most = max.map_or(u32::MAX, |max| u32::try_from(max).unwrap_or(u32::MAX));
-    let (can, cannot): (Vec<_>, Vec<_>) = legs
-        .into_iter()
-        .partition(|leg| leg.point.connections <= most.saturating_sub(OWN_DESCRIPTORS));
-    let reason = |leg: Leg| format!("{} ({}): ulimit -n is {most}", leg.case, leg.point);
-    (can, cannot.into_iter().map(reason).collect())
 }

@@ -36,9 +36,11 @@ pub struct Run {
 }
 
 impl Figures {
-    /// Adds one.
+    /// Adds one; what is no number (a cost of no bytes) is none.
     pub fn add(&mut self, name: &str, value: f64) {
-        self.values.push((name.to_owned(), value));
+        if value.is_finite() {
+            self.values.push((name.to_owned(), value));
+        }
     }
 
     /// One of them.
@@ -148,6 +150,7 @@ mod tests {
     fn figures_are_a_map() {
         let mut figures = Figures::default();
         figures.add("z_first", 1.5);
+        figures.add("of_nothing", f64::NAN);
         figures.add("a_second", 2.0);
         let text = serde_json::to_string(&figures).unwrap_or_default();
         let due = r#"{"values":{"z_first":1.5,"a_second":2.0},"load_limited":false,"notes":[]}"#;

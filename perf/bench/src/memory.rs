@@ -16,6 +16,19 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// The mean of several looks.
+    #[must_use]
+    pub fn mean(looks: &[Memory]) -> Memory {
+        let count = looks.len().max(1) as f64;
+        let mean = |of: fn(&Memory) -> f64| looks.iter().map(of).sum::<f64>() / count;
+        Memory {
+            pss_bytes: mean(|look| look.pss_bytes),
+            rss_bytes: mean(|look| look.rss_bytes),
+            tcp_bytes: mean(|look| look.tcp_bytes),
+            slab_bytes: mean(|look| look.slab_bytes),
+        }
+    }
+
     /// Looks at a process and at the kernel.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::Arguments;
-use crate::scenarios::{Scenario, curves};
+use crate::scenarios::{Scenario, curves, memory, streams};
 
 /// With how much of everything a run is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -47,6 +47,10 @@ const GRID_SIZES: [u32; 4] = [10_000, 100_000, 500_000, 4_000_000];
 const GRID_CONNECTIONS: [u32; 4] = [1, 100, 1_000, 10_000];
 /// Viewers of `memory --grid`.
 const GRID_VIEWERS: [u32; 5] = [1_000, 5_000, 15_000, 36_000, 50_000];
+
+/// Streams of `streams`, and bytes of the object in each.
+const STREAM_COUNTS: [u32; 3] = [1, 100, 10_000];
+const STREAM_BYTES: u32 = 10_000;
 
 impl Axis {
     /// All of them.
@@ -128,10 +132,24 @@ pub fn plan(scenario: &Scenario, arguments: &Arguments) -> Result<Vec<Leg>> {
         }
         return Ok(curves::legs(arguments.quick));
     }
+    if scenario.name == streams::NAME {
+        let point = |streams| Point {
+            object_bytes: STREAM_BYTES,
+            connections: scenario.connections,
+            streams,
+        };
+        let case = streams::NAME;
+        return Ok(STREAM_COUNTS
+            .map(|streams| Leg {
+                case,
+                point: point(streams),
+            })
+            .to_vec());
+    }
     let (sizes, connections) = match (scenario.name, arguments.grid) {
         (_, false) => (vec![500_000], vec![scenario.connections]),
         ("delivery", true) => (GRID_SIZES.to_vec(), GRID_CONNECTIONS.to_vec()),
-        ("memory", true) => (vec![500_000], GRID_VIEWERS.to_vec()),
+        (memory::NAME, true) => (vec![500_000], GRID_VIEWERS.to_vec()),
         (name, true) => bail!("{name} has no grid"),
     };
     let or = |chosen: &[u32], own: Vec<u32>| {
@@ -145,13 +163,22 @@ pub fn plan(scenario: &Scenario, arguments: &Arguments) -> Result<Vec<Leg>> {
     let connections = or(&arguments.connections, connections);
     let mut legs = Vec::new();
     for &object_bytes in &sizes {
-        for &connections in &connections {
-            let point = Point {
-                object_bytes,
-                connections,
-                streams: 1,
-            };
-            legs.extend(scenario.cases.iter().map(|&case| Leg { case, point }));
+        for &viewers in &connections {
+            for &case in scenario.cases {
+                let connections = match case {
+                    memory::STALLED => viewers.min(scenario.stalled_max),
+                    _ => viewers,
+                };
+                let point = Point {
+                    object_bytes,
+                    connections,
+                    streams: 1,
+                };
+                let leg = Leg { case, point };
+                if !legs.contains(&leg) {
+                    legs.push(leg);
+                }
+            }
         }
     }
     Ok(legs)
@@ -190,6 +217,11 @@ mod tests {
                 .cases
                 .len()
         );
+        // Of viewers that stall there are never more than the kernel can hold objects for.
+        let grid = planned(&["memory", "--grid"]).unwrap();
+        let stalled = grid.iter().filter(|leg| leg.case == memory::STALLED);
+        let stalled: Vec<_> = stalled.map(|leg| leg.point.connections).collect();
+        assert_eq!(stalled, [1_000]);
         let sized = planned(&["delivery", "--grid", "--size", "10000"]).unwrap();
         assert_eq!(sized.len(), 4);
         assert!(planned(&["handshakes", "--grid"]).is_err());

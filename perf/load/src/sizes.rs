@@ -9,13 +9,17 @@
 pub(crate) struct Sizes {
     /// One for each object; only one where it does not matter which object comes.
     known: Vec<Option<u64>>,
+    /// How many are not known yet.
+    missing: usize,
 }
 
 impl Sizes {
     /// For so many objects; `any` where the server chooses the object.
     pub(crate) fn new(objects: usize, any: bool) -> Sizes {
+        let missing = if any { 1 } else { objects.max(1) };
         Sizes {
-            known: vec![None; if any { 1 } else { objects.max(1) }],
+            known: vec![None; missing],
+            missing,
         }
     }
 
@@ -24,10 +28,19 @@ impl Sizes {
         self.known[object % self.known.len()]
     }
 
+    /// Every size is known. A viewer may begin to count then and not before: once it has thrown
+    /// away a record it can open none any more, so an object without a size must not follow.
+    pub(crate) fn are_complete(&self) -> bool {
+        self.missing == 0
+    }
+
     /// A response with this object took `bytes`; an error if others took more or less.
     pub(crate) fn measured(&mut self, object: usize, bytes: u64) -> Result<(), String> {
         let index = object % self.known.len();
-        let due = *self.known[index].get_or_insert(bytes);
+        let due = *self.known[index].get_or_insert_with(|| {
+            self.missing -= 1;
+            bytes
+        });
         if due == bytes {
             return Ok(());
         }
@@ -59,8 +72,12 @@ mod tests {
         assert!(sizes.measured(4, 101).is_err());
         assert_eq!((sizes.of(4), sizes.of(0)), (Some(100), None));
         assert_eq!(sizes.mean(), Some(101.0));
+        assert!(!sizes.are_complete());
+        assert_eq!(sizes.measured(0, 100), Ok(()));
+        assert!(sizes.are_complete());
         let mut same = Sizes::new(3, true);
         assert_eq!(same.measured(1, 100), Ok(()));
+        assert!(same.are_complete());
         assert!(same.measured(2, 102).is_err());
     }
 }

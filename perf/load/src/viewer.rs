@@ -82,8 +82,7 @@ impl Viewer {
 
     /// Asks for the next object.
     pub(crate) fn ask(&mut self, spec: &Spec, due: Instant, sizes: &Sizes) -> io::Result<()> {
-        let known = sizes.of(self.next).is_some();
-        let counts = !self.verifies && self.has_had_one() && known;
+        let counts = !self.verifies && self.has_had_one() && sizes.are_complete();
         self.response = (!counts).then(Response::new);
         self.received = 0;
         self.due = due;

@@ -22,6 +22,8 @@ mod nginx;
 mod ours;
 mod upload;
 
+pub use ours::{memory_without_streams, ring_bytes};
+
 /// A server must take connections within this time.
 const READY_MAX: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
@@ -122,6 +124,8 @@ pub struct Peer {
     pub pid: u32,
     /// Where viewers connect: by TLS, or in plain where the bed says so.
     pub target: SocketAddr,
+    /// Another of its addresses, where it has one.
+    pub other_target: Option<SocketAddr>,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -138,24 +142,29 @@ impl Peer {
             .context("no runtime")?;
         let entered = runtime.enter();
         // What is started here inherits the CPU; the daemon plans its loops by it.
-        usage::pin(bed.server_cpu)?;
+        let cpus = bed.server_cpus();
+        stay_on(None, &cpus)?;
         let started = match kind {
             Kind::Ours => ours::start(bed, &runtime),
-            Kind::Nginx => nginx::start(bed),
-            Kind::Floor => floor::start(bed, bed.floor_records),
+            Kind::Nginx => nginx::start(bed).map(alone),
+            Kind::Floor => floor::start(bed, bed.floor_records).map(alone),
         };
         usage::pin(bed.load_cpu)?;
-        let (mut process, target) = started.with_context(|| format!("no {}", kind.label()))?;
+        let (mut process, target, other_target) =
+            started.with_context(|| format!("no {}", kind.label()))?;
         drop(entered);
         let child = process.child();
         let pid = child.id().context("the server has ended")?;
         listening(child, target)?;
-        keep_on(pid, bed.server_cpu)?;
+        if cpus.len() == 1 {
+            keep_on(pid, &cpus)?;
+        }
         Ok(Peer {
             process,
             kind,
             pid,
             target,
+            other_target,
             runtime,
         })
     }
@@ -189,6 +198,11 @@ impl Process {
     }
 }
 
+/// A server with one address.
+fn alone((process, target): (Process, SocketAddr)) -> (Process, SocketAddr, Option<SocketAddr>) {
+    (process, target, None)
+}
+
 /// One free port, and the address with it.
 fn free_address() -> Result<SocketAddr> {
     Ok(Ports::four(Ports::pick()?.https))
@@ -214,14 +228,21 @@ fn listening(child: &mut Child, target: SocketAddr) -> Result<()> {
     }
 }
 
-/// Keeps every thread of a process on one CPU, whatever the threads chose themselves.
-fn keep_on(pid: u32, cpu: usize) -> Result<()> {
-    let mut set = CpuSet::new();
-    set.set(cpu);
+/// Keeps every thread of a process on some CPUs, whatever the threads chose themselves.
+fn keep_on(pid: u32, cpus: &[usize]) -> Result<()> {
     for thread in threads(pid)? {
-        sched_setaffinity(Some(thread), &set).context("a thread cannot be pinned")?;
+        stay_on(Some(thread), cpus)?;
     }
     Ok(())
+}
+
+/// Keeps a thread on some CPUs: this one, or another.
+fn stay_on(thread: Option<Pid>, cpus: &[usize]) -> Result<()> {
+    let mut set = CpuSet::new();
+    for &cpu in cpus {
+        set.set(cpu);
+    }
+    sched_setaffinity(thread, &set).context("a thread cannot be pinned")
 }
 
 /// The threads of a process.

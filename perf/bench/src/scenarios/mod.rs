@@ -13,8 +13,9 @@ use crate::peers::{Kind, Peer};
 pub mod curves;
 mod delivery;
 mod handshakes;
-mod memory;
+pub mod memory;
 mod paced;
+pub mod streams;
 pub mod sweep;
 
 /// A scenario.
@@ -43,7 +44,7 @@ pub struct Scenario {
 }
 
 /// All of them.
-pub const SCENARIOS: [Scenario; 5] = [
+pub const SCENARIOS: [Scenario; 6] = [
     Scenario {
         name: "delivery",
         summary: "CPU seconds per GB of body, closed loop on kept connections",
@@ -71,9 +72,9 @@ pub const SCENARIOS: [Scenario; 5] = [
         run: handshakes::run,
     },
     Scenario {
-        name: "memory",
-        summary: "memory of a viewer that is quiet, and of one that does not read",
-        cases: &[memory::IDLE, memory::STALLED],
+        name: memory::NAME,
+        summary: "memory of a viewer that is quiet, of one that asks, and of one that does not read",
+        cases: &[memory::IDLE, memory::ACTIVE, memory::STALLED],
         servers: &[Kind::Ours, Kind::Nginx],
         connections: 4000,
         can_be_plain: true,
@@ -95,6 +96,19 @@ pub const SCENARIOS: [Scenario; 5] = [
         headline: "first_byte_p99_ms",
         seconds: [(10, 30), (3, 8)],
         run: paced::run,
+    },
+    Scenario {
+        name: streams::NAME,
+        summary: "memory of a stream in the daemon",
+        cases: &[streams::NAME],
+        servers: &[Kind::Ours],
+        connections: 16,
+        can_be_plain: true,
+        sweeps: false,
+        stalled_max: 0,
+        headline: "pss_bytes_per_stream",
+        seconds: [(0, 2), (0, 2)],
+        run: streams::run,
     },
     Scenario {
         name: curves::NAME,
@@ -127,9 +141,23 @@ impl Scenario {
     /// # Errors
     /// The server or the load failed.
     pub fn measure_once(&self, bed: &Bed, kind: Kind, case: &str) -> Result<Figures> {
+        self.measure_with(bed, kind, case, |_| Ok(()))
+    }
+
+    /// The same, with something to be done once the server has started.
+    ///
+    /// # Errors
+    /// As above, or what was to be done failed.
+    pub fn measure_with(
+        &self,
+        bed: &Bed,
+        kind: Kind,
+        case: &str,
+        started: impl FnOnce(&Peer) -> Result<()>,
+    ) -> Result<Figures> {
         eprintln!("bench: {case}: starting {}", kind.label());
         let peer = Peer::start(kind, bed)?;
-        let measured = (self.run)(bed, &peer, case);
+        let measured = started(&peer).and_then(|()| (self.run)(bed, &peer, case));
         match (measured, peer.stop()) {
             (Ok(figures), Ok(())) => Ok(figures),
             (Err(error), Ok(())) => Err(error),
