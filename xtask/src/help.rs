@@ -20,7 +20,7 @@ const PAGES: [Page; 9] = [
 relatives it installs it; otherwise it prints the one command to run and exits 1. With
 everything there it changes nothing.
 
-  bench       install nginx, too, which only the benchmarks need",
+  bench       install Varnish, hitch and perf, too, which benchmarks and `profile` use",
     },
     Page {
         name: "demo",

@@ -40,6 +40,8 @@ pub(crate) enum Purpose {
     Demo,
     /// The tests, the checks and the benchmarks.
     Test,
+    /// What benchmarks do without if they must.
+    Bench,
 }
 
 impl Need {
@@ -137,6 +139,24 @@ pub(crate) const NEEDS: &[Need] = &[
         "builds libFuzzer",
         SeenBy::Program("c++"),
         Purpose::Test,
+    ),
+    debian(
+        "varnish",
+        "is measured beside the daemon",
+        SeenBy::Program("varnishd"),
+        Purpose::Bench,
+    ),
+    debian(
+        "hitch",
+        "seals what Varnish serves",
+        SeenBy::Program("hitch"),
+        Purpose::Bench,
+    ),
+    debian(
+        "linux-perf",
+        "says where the time goes (cargo xtask profile)",
+        SeenBy::Program("perf"),
+        Purpose::Bench,
     ),
     debian(
         "iproute2",

@@ -12,11 +12,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
             "profile what? `cargo xtask bench --list` names the scenarios",
         ));
     }
-    // Nothing else needs perf, so that setup does not install it.
     if probe::on_path("perf").is_none() {
         return Err(String::from(
-            "perf is not installed: apt-get install linux-perf on Debian, linux-tools-generic on \
-             Ubuntu, perf elsewhere",
+            "perf is not installed: `cargo xtask setup bench` brings it on Debian (linux-perf); its \
+             package is linux-tools-generic on Ubuntu and perf elsewhere",
         ));
     }
     if !setup::ensure(Purpose::Demo)? {

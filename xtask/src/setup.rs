@@ -8,15 +8,15 @@ use crate::packages::{From, Need, Purpose};
 use crate::probe;
 use std::process::{Command, ExitCode};
 
-/// Installs what anything here needs.
+/// Installs what anything here needs; with `bench`, what benchmarks can do without as well.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
-    if !arguments.is_empty() {
-        return Err(format!(
-            "setup takes no arguments, not {}",
-            arguments.join(" ")
-        ));
-    }
-    let ready = ensure(Purpose::Test)?;
+    let words: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let purpose = match words[..] {
+        [] => Purpose::Test,
+        ["bench"] => Purpose::Bench,
+        _ => return Err(format!("setup takes `bench`, not {}", words.join(" "))),
+    };
+    let ready = ensure(purpose)?;
     if ready {
         println!("setup: everything is there");
     }

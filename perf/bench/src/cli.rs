@@ -130,7 +130,7 @@ fn measure(scenario: &Scenario, arguments: &Arguments) -> Result<()> {
     }
     let kinds = match arguments.servers.as_slice() {
         [] if arguments.profile => vec![Kind::Ours],
-        [] => scenario.servers.to_vec(),
+        [] => installed(scenario, arguments),
         chosen => chosen.to_vec(),
     };
     if let Some(kind) = kinds.iter().find(|kind| !scenario.servers.contains(kind)) {
@@ -214,4 +214,18 @@ fn one_run(
     };
     eprintln!("bench: run {number}/{of} {case} ({point}) {run}");
     Ok(run)
+}
+
+/// All servers of a scenario but for Varnish where it is not installed.
+fn installed(scenario: &Scenario, arguments: &Arguments) -> Vec<Kind> {
+    let programs = Programs::named(arguments);
+    let mut kinds = scenario.servers.to_vec();
+    kinds.retain(|&kind| match programs.missing(kind) {
+        Some(missing) if kind == Kind::Varnish => {
+            eprintln!("SKIP: varnish: {missing}");
+            false
+        }
+        _ => true,
+    });
+    kinds
 }

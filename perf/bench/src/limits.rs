@@ -29,6 +29,12 @@ pub fn against(scenario: &Scenario, leg: &Leg, kind: Kind) -> Option<String> {
 fn forbids(scenario: &Scenario, leg: &Leg, kind: Kind, descriptors: u32) -> Option<String> {
     let viewers = leg.point.connections;
     let each = descriptors.saturating_sub(OWN_DESCRIPTORS);
+    // hitch has two for each viewer: its own, and the one to Varnish.
+    let each = if kind == Kind::Varnish {
+        each / 2
+    } else {
+        each
+    };
     let crowds = scenario.name == memory::NAME && viewers > crowd::ONE_MAX;
     if crowds && kind != Kind::Ours {
         return Some("one worker, and so many viewers take two loops".to_owned());
@@ -76,6 +82,7 @@ mod tests {
                 .contains("20000")
         );
         assert_eq!(forbidden(delivery, "delivery", 10_000, Kind::Nginx), None);
+        assert!(forbidden(delivery, "delivery", 10_000, Kind::Varnish).is_some());
         assert!(forbidden(delivery, "delivery", 36_000, Kind::Ours).is_some());
     }
 }

@@ -89,6 +89,8 @@ pub fn versions(programs: &Programs) -> BTreeMap<String, Value> {
     map(json!({
         "zonecast": said(&programs.zonecast, &["--version"]),
         "nginx": said(&programs.nginx, &["-V"]),
+        "varnish": said(&programs.varnishd, &["-V"]),
+        "hitch": said(&programs.hitch, &["--version"]),
         "tree": said(Path::new("git"), &["describe", "--always", "--dirty"]),
     }))
 }

@@ -2,9 +2,10 @@
 //! that was changed in the server's copy of an object is found.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -125,5 +126,42 @@ fn handshakes_are_what_they_are_called() {
         assert!(shaken.done > 2, "{shaken:?}");
         let due = if resumes { shaken.done - 2 } else { 0 };
         assert_eq!(shaken.resumed, due, "{resumes}");
+    }
+}
+
+/// A crowd says when all its viewers are there, stays until its input ends, and then says how many
+/// are left; one whose server ends before that fails.
+#[test]
+fn a_crowd_is_there_until_its_input_ends() {
+    for killed in [false, true] {
+        let mut floor = Floor::start(false, |files, objects| {
+            for number in 1..objects.count() {
+                std::fs::remove_file(files.join(objects.name(number))).unwrap();
+            }
+        });
+        let mut command = Command::new(env!("CARGO_BIN_EXE_zonecast-crowd"));
+        command.args(["--folder=/", "--seed=5", "--objects=1", "--size=100000"]);
+        command.args(["--connections=8", "--interval-ms=50", "--cpu=0"]);
+        command.args(["--open-within-s=60", "--target"]);
+        command.arg(floor.target.to_string());
+        command.arg(format!("--root={}/cert.pem", floor.folder.path().display()));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut crowd = command.spawn().unwrap();
+        let mut output = BufReader::new(crowd.stdout.take().unwrap());
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        assert_eq!(line, "open\n");
+        assert_eq!(crowd.try_wait().unwrap(), None);
+        line.clear();
+        if killed {
+            floor.child.kill().unwrap();
+            output.read_line(&mut line).unwrap();
+            assert_eq!(line, "");
+        } else {
+            drop(crowd.stdin.take());
+            output.read_line(&mut line).unwrap();
+            assert_eq!(line, "8\n");
+        }
+        assert_eq!(crowd.wait().unwrap().success(), !killed);
     }
 }

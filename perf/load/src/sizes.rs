@@ -4,6 +4,8 @@
 //! Each object has a size of its own, since a head may name a generation or a date of
 //! modification, with as many digits as that takes.
 
+use crate::Spec;
+
 /// The sizes that are known.
 #[derive(Debug)]
 pub(crate) struct Sizes {
@@ -11,6 +13,8 @@ pub(crate) struct Sizes {
     known: Vec<Option<u64>>,
     /// How many are not known yet.
     missing: usize,
+    /// Each response has a size of its own: so many there were, of so many bytes in all.
+    differing: Option<(u64, u64)>,
 }
 
 impl Sizes {
@@ -20,6 +24,16 @@ impl Sizes {
         Sizes {
             known: vec![None; missing],
             missing,
+            differing: None,
+        }
+    }
+
+    /// What a load's responses take.
+    pub(crate) fn of_load(spec: &Spec) -> Sizes {
+        let sizes = Sizes::new(spec.objects.count(), spec.any_object);
+        Sizes {
+            differing: (!spec.same_sizes).then_some((0, 0)),
+            ..sizes
         }
     }
 
@@ -36,6 +50,11 @@ impl Sizes {
 
     /// A response with this object took `bytes`; an error if others took more or less.
     pub(crate) fn measured(&mut self, object: usize, bytes: u64) -> Result<(), String> {
+        if let Some((count, sum)) = &mut self.differing {
+            *count += 1;
+            *sum += bytes;
+            return Ok(());
+        }
         let index = object % self.known.len();
         let due = *self.known[index].get_or_insert_with(|| {
             self.missing -= 1;
@@ -51,6 +70,9 @@ impl Sizes {
 
     /// Of all that are known, the mean.
     pub(crate) fn mean(&self) -> Option<f64> {
+        if let Some((count, sum)) = self.differing {
+            return (count > 0).then(|| sum as f64 / count as f64);
+        }
         let known = self.known.iter().flatten();
         let count = known.clone().count();
         (count > 0).then(|| known.sum::<u64>() as f64 / count as f64)
@@ -75,6 +97,14 @@ mod tests {
         assert!(!sizes.are_complete());
         assert_eq!(sizes.measured(0, 100), Ok(()));
         assert!(sizes.are_complete());
+        let mut differing = Sizes::new(1, false);
+        differing.differing = Some((0, 0));
+        assert_eq!(differing.measured(0, 100), Ok(()));
+        assert_eq!(differing.measured(0, 110), Ok(()));
+        assert_eq!(
+            (differing.mean(), differing.are_complete()),
+            (Some(105.0), false)
+        );
         let mut same = Sizes::new(3, true);
         assert_eq!(same.measured(1, 100), Ok(()));
         assert!(same.are_complete());

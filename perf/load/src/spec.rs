@@ -35,6 +35,9 @@ pub struct Spec {
     pub objects: Arc<Objects>,
     /// The server answers with any of the objects, whichever was asked for (the floor program).
     pub any_object: bool,
+    /// A response takes the same on the wire each time: records are of the same length. Where
+    /// they are not (a proxy seals whatever it has just read), every viewer compares all it gets.
+    pub same_sizes: bool,
     /// Viewers.
     pub connections: usize,
     /// One of so many compares all that it gets; the others count.
@@ -61,6 +64,7 @@ impl Spec {
             folder: folder.to_owned(),
             objects,
             any_object: false,
+            same_sizes: true,
             connections: 1,
             verify_every: 16,
             pace: Pace::Closed,

@@ -21,6 +21,7 @@ mod floor;
 mod nginx;
 mod ours;
 mod upload;
+mod varnish;
 
 pub use ours::{memory_without_streams, ring_bytes};
 
@@ -37,6 +38,8 @@ pub enum Kind {
     Nginx,
     /// The floor program.
     Floor,
+    /// Varnish behind hitch, which seals.
+    Varnish,
 }
 
 impl Kind {
@@ -47,6 +50,7 @@ impl Kind {
             Kind::Ours => "ours",
             Kind::Nginx => "nginx",
             Kind::Floor => "floor",
+            Kind::Varnish => "varnish",
         }
     }
 }
@@ -60,39 +64,63 @@ pub struct Programs {
     pub floor: PathBuf,
     /// nginx.
     pub nginx: PathBuf,
+    /// Varnish.
+    pub varnishd: PathBuf,
+    /// hitch.
+    pub hitch: PathBuf,
 }
 
 impl Programs {
+    /// Where they are, if they are there.
+    #[must_use]
+    pub fn named(arguments: &Arguments) -> Programs {
+        Programs {
+            zonecast: arguments.zonecast.clone(),
+            floor: arguments.floor.clone(),
+            nginx: on_path(&arguments.nginx),
+            varnishd: on_path(Path::new("varnishd")),
+            hitch: on_path(Path::new("hitch")),
+        }
+    }
+
     /// Makes sure that what will be started is there.
     ///
     /// # Errors
     /// It is not; with what to do about it.
     pub fn find(arguments: &Arguments, kinds: &[Kind]) -> Result<Programs> {
-        let programs = Programs {
-            zonecast: arguments.zonecast.clone(),
-            floor: arguments.floor.clone(),
-            nginx: on_path(&arguments.nginx),
-        };
-        for kind in kinds {
-            let (program, hint) = match kind {
-                Kind::Ours => (
-                    &programs.zonecast,
-                    "cargo build --release -p zonecast builds it",
-                ),
-                Kind::Nginx => (
-                    &programs.nginx,
-                    "cargo xtask setup installs it (nginx-light)",
-                ),
-                Kind::Floor => (
-                    &programs.floor,
-                    "cargo build --release -p zonecast-bench builds it",
-                ),
-            };
-            if !program.is_file() {
-                bail!("{} is not there; {hint}", program.display());
+        let programs = Programs::named(arguments);
+        for &kind in kinds {
+            if let Some(missing) = programs.missing(kind) {
+                bail!(missing);
             }
         }
         Ok(programs)
+    }
+}
+
+impl Programs {
+    /// What a server lacks to be started, and what to do about it.
+    #[must_use]
+    pub fn missing(&self, kind: Kind) -> Option<String> {
+        let needs: &[(&PathBuf, &str)] = match kind {
+            Kind::Ours => &[(
+                &self.zonecast,
+                "cargo build --release -p zonecast builds it",
+            )],
+            Kind::Nginx => &[(&self.nginx, "cargo xtask setup installs it (nginx-light)")],
+            Kind::Floor => &[(
+                &self.floor,
+                "cargo build --release -p zonecast-bench builds it",
+            )],
+            Kind::Varnish => &[
+                (&self.varnishd, "cargo xtask setup bench installs it"),
+                (&self.hitch, "cargo xtask setup bench installs it"),
+                (&self.nginx, "cargo xtask setup installs it (nginx-light)"),
+            ],
+        };
+        let mut missing = needs.iter().filter(|(program, _)| !program.is_file());
+        let (program, hint) = missing.next()?;
+        Some(format!("{} is not installed; {hint}", program.display()))
     }
 }
 
@@ -113,6 +141,7 @@ fn on_path(program: &Path) -> PathBuf {
 enum Process {
     Daemon(Daemon),
     Child(Child),
+    Varnish(Box<varnish::Chain>),
 }
 
 /// A running server that serves the bed's objects.
@@ -148,6 +177,7 @@ impl Peer {
             Kind::Ours => ours::start(bed, &runtime),
             Kind::Nginx => nginx::start(bed).map(alone),
             Kind::Floor => floor::start(bed, bed.floor_records).map(alone),
+            Kind::Varnish => varnish::start(bed).map(alone),
         };
         usage::pin(bed.load_cpu)?;
         let (mut process, target, other_target) =
@@ -156,6 +186,11 @@ impl Peer {
         let child = process.child();
         let pid = child.id().context("the server has ended")?;
         listening(child, target)?;
+        // hitch and Varnish do the work in a child of theirs.
+        let pid = match kind {
+            Kind::Varnish => varnish::worker(pid)?,
+            _ => pid,
+        };
         if cpus.len() == 1 {
             keep_on(pid, &cpus)?;
         }
@@ -194,6 +229,7 @@ impl Process {
         match self {
             Process::Daemon(daemon) => daemon.child(),
             Process::Child(child) => child,
+            Process::Varnish(chain) => chain.front(),
         }
     }
 }

@@ -13,25 +13,31 @@ use crate::bed::Bed;
 const TICKETS: u32 = 2;
 
 pub(super) fn start(bed: &Bed) -> Result<(Process, SocketAddr)> {
+    let (child, address) = serve(bed, bed.plain)?;
+    Ok((Process::Child(child), address))
+}
+
+/// nginx by itself, or as what another server fetches its objects from.
+pub(super) fn serve(bed: &Bed, plain: bool) -> Result<(Child, SocketAddr)> {
     let folder = bed.folder().join("nginx");
     std::fs::create_dir_all(&folder)?;
     let address = free_address()?;
     let file = folder.join("nginx.conf");
-    std::fs::write(&file, configuration(bed, address)).context("cannot write nginx.conf")?;
+    std::fs::write(&file, configuration(bed, address, plain)).context("cannot write nginx.conf")?;
     let mut command = Command::new(&bed.programs.nginx);
     command.arg("-p").arg(&folder).arg("-c").arg(&file);
     let child = Child::start("nginx", command, &folder.join("nginx.log"))?;
-    Ok((Process::Child(child), address))
+    Ok((child, address))
 }
 
 /// Everything that costs without being the same work as the others' is off; everything that
 /// makes nginx faster at this work is on.
-fn configuration(bed: &Bed, address: SocketAddr) -> String {
+fn configuration(bed: &Bed, address: SocketAddr, plain: bool) -> String {
     let folder = bed.folder().join("nginx");
     let root = bed.document_root();
     let (chain, key) = (&bed.certificate.chain_file, &bed.certificate.key_file);
     let mask = format!("{:b}", 1_u128 << bed.server_cpu);
-    let tls = if bed.plain { "" } else { " ssl" };
+    let tls = if plain { "" } else { " ssl" };
     format!(
         "daemon off;
 master_process off;

@@ -21,8 +21,8 @@ mod stacks;
 pub use stacks::Stacks;
 
 /// How to get it.
-const MISSING: &str = "perf is not installed: apt-get install linux-perf on Debian, linux-tools-generic \
-                       on Ubuntu, perf elsewhere";
+const MISSING: &str = "perf is not installed: apt-get install linux-perf on Debian, \
+                       linux-tools-generic on Ubuntu, perf elsewhere";
 /// Looks a second: not a number that something else here does a second.
 const FREQUENCY: &str = "397";
 /// Stacks are unwound by what the compiler leaves for that, from a copy of so many bytes.

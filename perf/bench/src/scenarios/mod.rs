@@ -49,7 +49,7 @@ pub const SCENARIOS: [Scenario; 6] = [
         name: "delivery",
         summary: "CPU seconds per GB of body, closed loop on kept connections",
         cases: &["delivery"],
-        servers: &[Kind::Ours, Kind::Nginx, Kind::Floor],
+        servers: &[Kind::Ours, Kind::Nginx, Kind::Varnish, Kind::Floor],
         connections: 64,
         can_be_plain: true,
         sweeps: true,
@@ -179,6 +179,8 @@ fn spec(bed: &Bed, peer: &Peer) -> Result<Spec> {
     spec.connections = bed.connections;
     spec.open_within = OPEN_MAX;
     spec.any_object = peer.kind == Kind::Floor;
+    // hitch seals what it has just read, and puts as much into a record as that is.
+    spec.same_sizes = peer.kind != Kind::Varnish || bed.plain;
     Ok(spec)
 }
 

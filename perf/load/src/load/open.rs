@@ -26,7 +26,7 @@ impl Load {
             poll: Poll::new()?,
             room: Room::new(),
             counts: Counts::default(),
-            sizes: Sizes::new(spec.objects.count(), spec.any_object),
+            sizes: Sizes::of_load(&spec),
             due: BinaryHeap::new(),
             ready: Vec::new(),
             running: false,
