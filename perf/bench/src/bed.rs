@@ -20,7 +20,7 @@ use crate::crowd;
 use crate::machine;
 use crate::peers::Programs;
 use crate::points::Point;
-use crate::scenarios::Scenario;
+use crate::scenarios::{Scenario, streams};
 
 /// Bytes of all objects together, about: more than the caches next to a CPU hold.
 const CONTENT_BYTES: usize = 20_000_000;
@@ -79,6 +79,8 @@ pub struct Bed {
     /// Viewers that stall, where there are any.
     pub stalled: usize,
     stalled_max: u32,
+    /// The memory of a daemon without streams is looked at first.
+    pub asks_empty: bool,
     /// What it is measured on, as it was before.
     pub machine: BTreeMap<String, Value>,
     /// When it began.
@@ -126,6 +128,7 @@ impl Bed {
             floor_records: 2,
             stalled: point.connections.min(scenario.stalled_max) as usize,
             stalled_max: scenario.stalled_max,
+            asks_empty: scenario.name == streams::NAME,
             machine: machine::describe(),
             began: OffsetDateTime::now_utc(),
             folder,

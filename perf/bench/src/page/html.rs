@@ -137,6 +137,17 @@ fn made_on(file: &str, results: &Results) -> String {
         escape(&said(results.machine.get("kernel"))),
         escape(file)
     );
+    if !results.floor_sweep.is_empty() {
+        let sizes = results.floor_sweep.iter();
+        let sizes: Vec<_> = sizes
+            .map(|size| format!("{}: {}", size.records, short(size.figure)))
+            .collect();
+        let sizes = sizes.join(", ");
+        let _ = write!(
+            html,
+            "<tr><th>floor, by records a send</th><td>{sizes}</td></tr>"
+        );
+    }
     let groups = [&results.settings, &results.machine, &results.versions];
     for (name, value) in groups.into_iter().flatten() {
         let value = said(Some(value));

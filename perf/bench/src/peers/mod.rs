@@ -16,6 +16,7 @@ use zonecast_perf::setup::Ports;
 
 use crate::bed::Bed;
 use crate::cli::Arguments;
+use crate::memory::Memory;
 
 mod floor;
 mod nginx;
@@ -23,7 +24,7 @@ mod ours;
 mod upload;
 mod varnish;
 
-pub use ours::{memory_without_streams, ring_bytes};
+pub use ours::ring_bytes;
 
 /// A server must take connections within this time.
 const READY_MAX: Duration = Duration::from_secs(30);
@@ -155,6 +156,8 @@ pub struct Peer {
     pub target: SocketAddr,
     /// Another of its addresses, where it has one.
     pub other_target: Option<SocketAddr>,
+    /// What the daemon took without any stream, where the bed asks for that.
+    pub empty: Option<Memory>,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -173,6 +176,11 @@ impl Peer {
         // What is started here inherits the CPU; the daemon plans its loops by it.
         let cpus = bed.server_cpus();
         stay_on(None, &cpus)?;
+        // Before the server starts: memory for both may be more than may be locked.
+        let empty = bed
+            .asks_empty
+            .then(|| ours::memory_without_streams(bed, &runtime));
+        let empty = empty.transpose().context("a daemon without streams")?;
         let started = match kind {
             Kind::Ours => ours::start(bed, &runtime),
             Kind::Nginx => nginx::start(bed).map(alone),
@@ -200,6 +208,7 @@ impl Peer {
             pid,
             target,
             other_target,
+            empty,
             runtime,
         })
     }

@@ -48,17 +48,9 @@ pub(super) fn start(
 }
 
 /// The memory of a daemon that is set up as for this bed, but has no streams.
-///
-/// # Errors
-/// It does not start.
-pub fn memory_without_streams(bed: &Bed) -> Result<Memory> {
+pub(super) fn memory_without_streams(bed: &Bed, runtime: &Runtime) -> Result<Memory> {
     let mut setup = setup(bed, "empty")?;
     setup.streams.clear();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("no runtime")?;
-    let _entered = runtime.enter();
     let mut daemon = Daemon::start(&bed.programs.zonecast, &setup)?;
     runtime.block_on(daemon.ready(READY_MAX))?;
     let pid = daemon.child().id().context("the daemon has ended")?;

@@ -1,16 +1,18 @@
 //! What a stream takes in the daemon beside its ring, whose size is configured: the memory of a
-//! daemon with so many streams, an object in each, without that of one that has none.
+//! daemon with so many streams, an object in each, without that of one that has none. What sixteen
+//! viewers take is in it, so that only many streams say what one takes.
+
+use std::time::Duration;
 
 use anyhow::{Context, Result};
+
+use zonecast_load::{Load, Pace};
 
 use super::spec;
 use crate::bed::Bed;
 use crate::figures::Figures;
 use crate::memory::Memory;
 use crate::peers::{self, Peer};
-use zonecast_load::{Load, Pace};
-
-use std::time::Duration;
 
 /// The scenario's name.
 pub const NAME: &str = "streams";
@@ -26,7 +28,9 @@ pub(super) fn run(bed: &Bed, peer: &Peer, _case: &str) -> Result<Figures> {
     let counts = load.finish(LAST_MAX)?;
     super::not_empty(&counts)?;
     let with = Memory::of(peer.pid)?;
-    let without = peers::memory_without_streams(bed).context("a daemon without streams")?;
+    let without = peer
+        .empty
+        .context("nobody looked at a daemon without streams")?;
     let streams = f64::from(bed.point.streams);
     let mut figures = Figures::default();
     let taken = with.pss_bytes - without.pss_bytes;
