@@ -115,12 +115,26 @@ impl fmt::Display for Spread {
 #[must_use]
 pub fn short(value: f64) -> String {
     match value.abs() {
+        size if size >= 10_000.0 => in_threes(&format!("{value:.0}")),
         size if size >= 100.0 => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),
         size if size >= 1.0 => format!("{value:.2}"),
         0.0 => "0".to_owned(),
         _ => format!("{value:.3}"),
     }
+}
+
+/// Digits with a comma before each three.
+fn in_threes(digits: &str) -> String {
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        let left = digits.len() - place;
+        if left.is_multiple_of(3) && text.ends_with(|before: char| before.is_ascii_digit()) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 #[cfg(test)]
@@ -143,6 +157,8 @@ mod tests {
         assert_eq!(Spread::of(Vec::new()), None);
         let one = Spread::of(vec![0.25]).map(|spread| spread.to_string());
         assert_eq!(one.as_deref(), Some("0.250"));
+        let texts = [999.6, 9_999.0, 10_000.0, 1_234_567.0, -123_456.0].map(short);
+        assert_eq!(texts, ["1000", "9999", "10,000", "1,234,567", "-123,456"]);
     }
 
     /// Programs read figures by their names, in the order of the table.

@@ -124,12 +124,15 @@ fn a_file_holds_all_of_it() {
 fn a_report_has_every_table() {
     let folder = tempfile::tempdir().unwrap();
     let (kept, out) = (folder.path().join("kept"), folder.path().join("out"));
+    let mut elsewhere = results("paced", &[point(500_000, 9)]);
+    elsewhere.date = "2026-01-01T00:00:00Z".to_owned();
     let mut old = results("paced", &[point(500_000, 1000)]);
     old.date = "2025-01-01T00:00:00Z".to_owned();
     for results in [
         grid(),
         curves(),
         results("paced", &[point(500_000, 1000)]),
+        elsewhere,
         old,
     ] {
         results.write(&kept).unwrap();
@@ -152,7 +155,13 @@ fn a_report_has_every_table() {
         assert!(html.contains(due), "no {due} in the page");
     }
     // Two of the grid, one of the curve, one of bars; each inside the page and beside it.
-    for name in ["delivery-10000", "delivery-500000", "curves", "paced"] {
+    for name in [
+        "delivery-10000",
+        "delivery-500000",
+        "curves",
+        "paced",
+        "paced-2",
+    ] {
         let svg = std::fs::read_to_string(out.join(format!("{name}.svg"))).unwrap();
         assert!(svg.starts_with("<svg") && html.contains(&svg), "{name}");
         assert!(

@@ -12,14 +12,16 @@ use crate::points;
 const SIZE: (u32, u32) = (760, 340);
 const FONT: &str = "system-ui, DejaVu Sans, sans-serif";
 const TEXT: i32 = 13;
-/// A server each; the first is ours.
-const COLORS: [RGBColor; 5] = [
-    RGBColor(0x0b, 0x6e, 0x4f),
-    RGBColor(0xc4, 0x5a, 0x11),
-    RGBColor(0x6b, 0x72, 0x80),
-    RGBColor(0x2f, 0x5d, 0xa8),
-    RGBColor(0x8a, 0x3f, 0x8f),
+/// Servers have the same colour in every plot.
+const COLORS: [(&str, RGBColor); 4] = [
+    ("ours", RGBColor(0x0b, 0x6e, 0x4f)),
+    ("nginx", RGBColor(0xc4, 0x5a, 0x11)),
+    ("varnish", RGBColor(0x2f, 0x5d, 0xa8)),
+    ("floor", RGBColor(0x6b, 0x72, 0x80)),
 ];
+const OTHER: RGBColor = RGBColor(0x8a, 0x3f, 0x8f);
+/// A bar is never wider than this part of the plot.
+const BAR_MAX: f64 = 0.14;
 const INK: RGBColor = RGBColor(0x1c, 0x25, 0x30);
 const GRID: RGBColor = RGBColor(0xe4, 0xe8, 0xec);
 /// Figures further apart than this are drawn by their logarithms.
@@ -42,6 +44,7 @@ pub(super) struct Lines {
 
 /// One of them.
 pub(super) struct Line {
+    pub(super) server: String,
     /// Its server, as the legend says it.
     pub(super) said: String,
     pub(super) points: Vec<(u32, Spread)>,
@@ -71,14 +74,15 @@ pub(super) fn bars(bars: &Bars) -> Result<String> {
             .y_label_formatter(&|value| short(*value))
             .label_style((FONT, TEXT).into_font().color(&INK))
             .draw()?;
-        let width = 0.8 / bars.servers.len().max(1) as f64;
+        let across = bars.servers.len().max(1) as f64;
+        let width = (0.8 / across).min(BAR_MAX * groups);
         for (group, (name, figures)) in bars.groups.iter().enumerate() {
-            let left = group as f64 + 0.1;
+            let left = group as f64 + 0.5 - width * across / 2.0;
             for (place, server) in bars.servers.iter().enumerate() {
                 let Some((_, spread)) = figures.iter().find(|(known, _)| known == server) else {
                     continue;
                 };
-                let (from, color) = (left + place as f64 * width, COLORS[place % COLORS.len()]);
+                let (from, color) = (left + place as f64 * width, color(server));
                 let corners = [
                     (from + width * 0.08, 0.0),
                     (from + width * 0.92, spread.median),
@@ -94,8 +98,8 @@ pub(super) fn bars(bars: &Bars) -> Result<String> {
             let (x, y) = chart.backend_coord(&(group as f64 + 0.5, 0.0));
             text(area, name, (x, y + 8), VPos::Top)?;
         }
-        let named = bars.servers.iter().zip(COLORS.iter().cycle());
-        legend(area, named.map(|(server, color)| (server.as_str(), *color)))
+        let named = bars.servers.iter();
+        legend(area, named.map(|server| (server.as_str(), color(server))))
     })
 }
 
@@ -147,7 +151,8 @@ where
         .y_label_formatter(&|value| short(*value))
         .label_style((FONT, TEXT).into_font().color(&INK))
         .draw()?;
-    for (line, color) in lines.lines.iter().zip(COLORS.iter().cycle()) {
+    for line in &lines.lines {
+        let color = color(&line.server);
         let path = line
             .points
             .iter()
@@ -159,11 +164,14 @@ where
             PathElement::new(vec![(x, low), (x, high)], color.stroke_width(1))
         }))?;
     }
-    let named = lines.lines.iter().zip(COLORS.iter().cycle());
-    legend(
-        area,
-        named.map(|(line, color)| (line.said.as_str(), *color)),
-    )
+    let named = lines.lines.iter();
+    let named = named.map(|line| (line.said.as_str(), color(&line.server)));
+    legend(area, named)
+}
+
+fn color(server: &str) -> RGBColor {
+    let found = COLORS.iter().find(|(known, _)| *known == server);
+    found.map_or(OTHER, |(_, color)| *color)
 }
 
 type DrawError = DrawingAreaErrorKind<std::io::Error>;

@@ -51,7 +51,7 @@ fn overview(kinds: &[Kind]) -> String {
     let mut html =
         "<table class=\"overview\"><caption>The first line of each table below; at its end is the \
                     command that makes it</caption><thead><tr><th>what</th><th>figure</th>\
-                    <th>ours</th><th>ours ÷ nginx</th><th>ours ÷ floor</th><th>command</th></tr>\
+                    <th>ours</th><th>ours ÷ nginx</th><th>ours ÷ floor</th><th class=\"left\">command</th></tr>\
                     </thead><tbody>"
             .to_owned();
     for (number, kind) in kinds.iter().enumerate() {

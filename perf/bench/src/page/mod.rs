@@ -4,6 +4,7 @@
 //! [`gather`] reads the folder of results and finds the newest of each kind; [`html`] writes the
 //! page, [`tables`] its tables, [`plots`] and [`draw`] its plots, [`markdown`] the summary.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -29,7 +30,8 @@ pub struct Kept {
     pub results: Results,
 }
 
-/// Results of one kind: the same scenario, by the same protocol, at the same points.
+/// Results of one kind: the same scenario, by the same protocol, at the same points, of the same
+/// servers, on the same machine.
 #[derive(Debug, Clone)]
 pub struct Kind {
     /// The newest.
@@ -98,9 +100,20 @@ pub fn make(results: &Path, out: &Path, readme: Option<&Path>) -> Result<()> {
 /// # Errors
 /// A plot cannot be drawn.
 pub fn render(kinds: &[Kind]) -> Result<Page> {
-    let mut plots = Vec::new();
+    let (mut plots, mut names) = (Vec::new(), BTreeSet::new());
     for kind in kinds {
-        plots.push(plots::of(&kind.newest.results)?);
+        let mut own = plots::of(&kind.newest.results)?;
+        // Kinds of one scenario, at other points or on other machines, have plots of one name.
+        for plot in &mut own {
+            let first = plot.name.clone();
+            for number in 2.. {
+                if names.insert(plot.name.clone()) {
+                    break;
+                }
+                plot.name = format!("{first}-{number}");
+            }
+        }
+        plots.push(own);
     }
     Ok(Page {
         html: html::page(kinds, &plots),
@@ -159,7 +172,8 @@ pub fn by_kind(mut all: Vec<Kept>) -> Vec<Kind> {
 fn is_same(a: &Kept, b: &Kept) -> bool {
     let (a, b) = (&a.results, &b.results);
     let machine = |results: &Results| results.machine.get("name").cloned();
-    a.name == b.name && a.tls == b.tls && a.legs() == b.legs() && machine(a) == machine(b)
+    let is_same_work = a.name == b.name && a.tls == b.tls && a.legs() == b.legs();
+    is_same_work && a.servers() == b.servers() && machine(a) == machine(b)
 }
 
 fn write(folder: &Path, name: &str, text: &str) -> Result<PathBuf> {

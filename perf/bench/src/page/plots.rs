@@ -4,7 +4,7 @@
 use anyhow::Result;
 
 use super::draw::{Bars, Line, Lines, bars, lines};
-use super::{Plot, title};
+use super::{Plot, tables, title};
 use crate::points::{Axis, Point};
 use crate::results::{Fit, Results};
 
@@ -50,7 +50,7 @@ fn together(results: &Results, cases: &[&str]) -> Result<Option<Plot>> {
             ))
         };
         (
-            format!("{case}, {point}"),
+            tables::leg(results, case, *point),
             results.servers().iter().filter_map(of).collect(),
         )
     };
@@ -88,6 +88,7 @@ fn grown(
     let servers = results.servers().into_iter();
     let lines_of: Vec<_> = servers
         .map(|server| Line {
+            server: server.to_owned(),
             said: said(results, case, server),
             points: of(server),
         })

@@ -36,7 +36,8 @@ pub(super) fn headline(results: &Results) -> String {
         let _ = write!(html, "<tr><th>{}</th>", escape(&leg(results, case, point)));
         for server in &servers {
             let row = results.rows(case, point).find(|row| row.server == *server);
-            html += &cell(row.and_then(|row| Some((row, row.get(&results.headline)?))));
+            let figure = row.and_then(|row| row.get(&results.headline));
+            html += &cell(figure, row.map_or("", mark));
         }
         let times = results.ours_to_others(case, point);
         for other in &others {
@@ -63,8 +64,9 @@ pub(super) fn figures(results: &Results) -> String {
             let runs = if row.runs == 1 { "run" } else { "runs" };
             let _ = write!(
                 html,
-                "<th>{}<br><small>{} {runs}</small></th>",
+                "<th>{}{}<br><small>{} {runs}</small></th>",
                 escape(&row.server),
+                mark(row),
                 row.runs
             );
         }
@@ -72,7 +74,7 @@ pub(super) fn figures(results: &Results) -> String {
         for name in names(&rows) {
             let _ = write!(html, "<tr><th><code>{}</code></th>", escape(name));
             for row in &rows {
-                html += &cell(row.get(name).map(|spread| (*row, spread)));
+                html += &cell(row.get(name), "");
             }
             html += "</tr>";
         }
@@ -157,19 +159,19 @@ pub(super) fn leg(results: &Results, case: &str, point: Point) -> String {
     }
 }
 
-fn cell(found: Option<(&Row, Spread)>) -> String {
-    let Some((row, spread)) = found else {
+/// A star where the generator may have been the limit.
+fn mark(row: &Row) -> &'static str {
+    if row.load_limited { "*" } else { "" }
+}
+
+fn cell(figure: Option<Spread>, mark: &str) -> String {
+    let Some(spread) = figure else {
         return "<td>–</td>".to_owned();
     };
-    let mark = if row.load_limited { "*" } else { "" };
-    let range = if spread.min == spread.max {
-        String::new()
-    } else {
-        format!(
-            " <small>({}–{})</small>",
-            short(spread.min),
-            short(spread.max)
-        )
+    let (least, most) = (short(spread.min), short(spread.max));
+    let range = match spread.min == spread.max {
+        true => String::new(),
+        false => format!(" <small>({least}–{most})</small>"),
     };
     format!("<td>{}{mark}{range}</td>", short(spread.median))
 }
