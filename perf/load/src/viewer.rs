@@ -68,7 +68,8 @@ impl Viewer {
             phase: Phase::Connecting,
             owed: None,
             verifies: number.is_multiple_of(spec.verify_every.max(1)),
-            next: number,
+            // Over all objects, so that all their sizes are known soon.
+            next: number * spec.objects.count() / spec.connections.max(1),
             responses: 0,
             due: Instant::now(),
             received: 0,

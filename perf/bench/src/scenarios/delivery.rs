@@ -31,10 +31,9 @@ pub(super) fn run(bed: &Bed, peer: &Peer, _case: &str) -> Result<Figures> {
     let mut figures = Figures::default();
     figures.add("cpu_s_per_gb", cost.server.busy_s() / gigabytes);
     figures.add("process_s_per_gb", cost.process_s / gigabytes);
-    figures.add(
-        "requests_per_cpu_s",
-        counts.responses as f64 / cost.server.busy_s(),
-    );
+    // By bytes: of large objects, few responses end in a short span.
+    let requests = gigabytes * GB / bed.objects.size() as f64;
+    figures.add("requests_per_cpu_s", requests / cost.server.busy_s());
     figures.add("gb_per_s", gigabytes / cost.seconds);
     count_calls(bed, peer, &mut load, &mut figures)?;
     cost.note(&mut figures);
