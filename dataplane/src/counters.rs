@@ -184,6 +184,8 @@ pub struct LoopCounters {
     pub card_refusals: Count,
     /// Connections that have left their card.
     pub card_fallbacks: Count,
+    /// Bytes of rings that were lent to cards.
+    pub card_lent_bytes: Count,
     /// Bytes that sockets left of their last sends, kept now.
     pub rest_bytes: Count,
     /// Turns of the loop (each at most one system call).
@@ -222,6 +224,7 @@ impl LoopCounters {
             card_handovers: Count::default(),
             card_refusals: Count::default(),
             card_fallbacks: Count::default(),
+            card_lent_bytes: Count::default(),
             rest_bytes: Count::default(),
             turns: Count::default(),
             pulse: Count::default(),
@@ -324,6 +327,8 @@ pub struct ZoneCounters {
     pub card_refusals: u64,
     /// See [`LoopCounters::card_fallbacks`].
     pub card_fallbacks: u64,
+    /// See [`LoopCounters::card_lent_bytes`].
+    pub card_lent_bytes: u64,
     /// See [`LoopCounters::rest_bytes`].
     pub rest_bytes: u64,
     /// See [`LoopCounters::turns`].
@@ -407,6 +412,7 @@ fn add_loop(sum: &mut CounterSnapshot, from: &LoopCounters) {
     zone.card_handovers += from.card_handovers.get();
     zone.card_refusals += from.card_refusals.get();
     zone.card_fallbacks += from.card_fallbacks.get();
+    zone.card_lent_bytes += from.card_lent_bytes.get();
     zone.rest_bytes += from.rest_bytes.get();
     zone.turns += from.turns.get();
     zone.ingest_bytes += from.ingest_bytes.get();

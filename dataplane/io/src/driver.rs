@@ -220,10 +220,31 @@ pub trait Driver {
     /// Whether a device has been down after a connection was seen to leave by it.
     fn was_down(&self, leaving: Leaving) -> bool;
 
+    /// From here on [`Driver::lend`] may be used for a connection that a network card seals.
+    ///
+    /// # Errors
+    /// Why the driver cannot lend to it.
+    fn may_lend(&mut self, conn: Conn) -> io::Result<()>;
+
+    /// Sends what the socket takes of `span` now, without a copy: the card reads the bytes where they
+    /// lie, when it sends them and when it sends them again. How many bytes were taken; 0 where there
+    /// is no room. `hold` is kept until the peer has acknowledged them and the card let go of them.
+    ///
+    /// # Errors
+    /// Those of sending; nothing was taken then.
+    fn lend(&mut self, conn: Conn, span: Span, hold: Self::Hold) -> io::Result<usize>;
+
+    /// What keeps the oldest bytes that were lent to a connection and are not acknowledged.
+    ///
+    /// # Errors
+    /// When the driver cannot tell what is acknowledged: the connection is to be aborted.
+    fn oldest_lent(&mut self, conn: Conn) -> io::Result<Option<&Self::Hold>>;
+
     /// Finishes our sending side; the peer sees the end of the stream.
     fn shutdown(&mut self, conn: Conn, token: Token) -> OpId;
 
-    /// Closes the connection; [`Event::Closed`] follows.
+    /// Closes the connection; [`Event::Closed`] follows. Where bytes that were lent to it are not yet
+    /// acknowledged the close waits for that, and in the end becomes an abort.
     ///
     /// # Panics
     /// When anything else is still in flight on the connection.

@@ -3,6 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
+use std::time::Duration;
 
 use zonecast_io::{Descriptors, UringConfig, UringDriver, Waker};
 use zonecast_numa::pin;
@@ -28,6 +29,8 @@ pub(super) struct Seat {
     pub(super) place: LoopPlace,
     pub(super) driver: UringConfig,
     pub(super) sockets: Vec<Socket>,
+    /// See [`Limits::nic_drain`](crate::config::Limits::nic_drain).
+    pub(super) nic_drain: Duration,
     /// Where it says that it has a driver, or why not.
     pub(super) ready: Sender<(usize, std::io::Result<Ready>)>,
     /// From where it gets what needs every loop's driver.
@@ -48,7 +51,8 @@ pub(super) fn run(seat: Seat) -> Result<(), LoopFailure> {
         error,
     };
     let at = usize::from(id.0);
-    let (driver, listeners) = match prepare(&seat.place, seat.driver, seat.sockets) {
+    let (driver, listeners) = match prepare(&seat.place, seat.driver, seat.sockets, seat.nic_drain)
+    {
         Ok((driver, listeners, notes)) => {
             let waker = zonecast_io::Driver::waker(&driver);
             drop(seat.ready.send((at, Ok(Ready { waker, notes }))));
@@ -78,6 +82,7 @@ fn prepare(
     place: &LoopPlace,
     config: UringConfig,
     sockets: Vec<Socket>,
+    nic_drain: Duration,
 ) -> std::io::Result<Prepared> {
     let mut notes = Vec::new();
     if let Err(error) = pin::pin_current_thread(place.cpu) {
@@ -95,6 +100,14 @@ fn prepare(
     );
     if sockets.iter().any(|socket| socket.sealer == Sealer::Card) {
         driver.watch_egress()?;
+        if !nic_drain.is_zero()
+            && let Err(error) = driver.lend_pages(nic_drain)
+        {
+            notes.push(format!(
+                "loop {}: bytes for cards are copied: {error}",
+                place.id
+            ));
+        }
     }
     let mut listeners = Vec::new();
     for socket in sockets {

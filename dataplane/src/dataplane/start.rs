@@ -305,6 +305,7 @@ fn start_loops(
             place,
             driver,
             sockets,
+            nic_drain: shared.limits.nic_drain,
             ready,
             go: wait,
         };

@@ -78,7 +78,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
                 peer.card = Card::Seals(leaving);
                 self.counters.card_handovers.add(1);
                 self.cards.peers.insert(id);
-                return;
+                return self.begin_lending(id);
             }
             Ok(leaving) => format!(
                 "device {} does not offer it, or has no room",
@@ -130,7 +130,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         if same && !self.driver.was_down(before) {
             return true;
         }
-        peer.card = Card::Left;
+        (peer.card, peer.borrows) = (Card::Left, false);
         self.counters.card_fallbacks.add(1);
         let peer = crate::peer::name(self.driver.peer(peer.conn));
         tracing::warn!(

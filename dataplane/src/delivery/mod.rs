@@ -9,6 +9,7 @@ mod draining;
 mod from_ring;
 mod handover;
 mod handshake;
+mod lend;
 mod produce;
 mod request;
 mod response;
@@ -17,6 +18,7 @@ mod waiting;
 
 pub(crate) use answer::{Asked, Refused};
 pub(crate) use card::{Card, Cards};
+pub(crate) use lend::Borrowers;
 pub(crate) use request::Verdict;
 pub(crate) use response::Response;
 pub(crate) use waiting::Wait;

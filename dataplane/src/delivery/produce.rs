@@ -83,7 +83,10 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             }
             Made::FromRing(piece) => {
                 self.measure(id);
-                self.send_from_ring(id, piece);
+                match self.peers.get(id).is_some_and(|peer| peer.borrows) {
+                    true => self.lend_from_ring(id, piece),
+                    false => self.send_from_ring(id, piece),
+                }
             }
             Made::NoBuffer => {
                 self.rest(id);
@@ -300,7 +303,10 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
     }
 
     fn make_from_ring(&mut self, id: PeerId, response: &mut Response) -> Made {
-        let most = super::from_ring::SEND_BYTES_MAX;
+        let most = match self.peers.get(id) {
+            Some(peer) if peer.borrows => super::lend::lend_bytes_max(peer.records),
+            _ => super::from_ring::SEND_BYTES_MAX,
+        };
         let mut next = self.next_piece(&response.body, &mut response.at, most);
         if matches!(next, Next::NotYet) && self.starts_waiting(id, response) {
             next = self.next_piece(&response.body, &mut response.at, most);

@@ -230,9 +230,22 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             return;
         };
         peer.took_whole();
+        let ended = peer.response.as_ref().is_some_and(|r| r.ended);
+        if self.count_sent(id) > 0 && ended {
+            self.response_done(id);
+        } else {
+            self.pump(id);
+        }
+    }
+
+    /// Counts the bytes of a send that is over, and says how many they are.
+    pub(super) fn count_sent(&mut self, id: PeerId) -> u64 {
+        let Some(peer) = self.peers.get_mut(id) else {
+            return 0;
+        };
         let path = peer.path();
         let Some(response) = &mut peer.response else {
-            return;
+            return 0;
         };
         let sent = std::mem::take(&mut response.in_flight);
         if let Link::Tls(session) = &mut peer.link {
@@ -243,11 +256,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         if peer.role == Role::Viewer {
             self.counters.add_bytes(response.ring_zone(), path, sent);
         }
-        if response.ended && sent > 0 {
-            self.response_done(id);
-        } else {
-            self.pump(id);
-        }
+        sent
     }
 
     pub(crate) fn response_done(&mut self, id: PeerId) {

@@ -26,7 +26,7 @@ use zonecast_ring::{Lease, LoopReader};
 pub(crate) use mailbox::{Mailbox, Message, Order, Post, Reply};
 
 use crate::counters::LoopCounters;
-use crate::delivery::Cards;
+use crate::delivery::{Borrowers, Cards};
 use crate::peer::{PeerId, Role, SCRATCH_BYTES, Slab};
 use crate::shared::Shared;
 use crate::stream::{StreamOwner, Track};
@@ -53,6 +53,8 @@ pub(crate) struct Loop<D: Driver<Hold = Lease>> {
     pub(crate) from_ring: Vec<PeerId>,
     /// Viewers whose records a network card seals.
     pub(crate) cards: Cards,
+    /// Viewers that bytes of rings are lent to.
+    pub(crate) borrowers: Borrowers,
     /// Streams that this loop owns, by number.
     pub(crate) owned: BTreeMap<usize, StreamOwner>,
     /// This loop's readers of rings, by ring number.
@@ -103,6 +105,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             handshakes: VecDeque::new(),
             from_ring: Vec::new(),
             cards: Cards::default(),
+            borrowers: Borrowers::default(),
             owned: BTreeMap::new(),
             readers: HashMap::new(),
             accepts: Accepts::new(listeners),

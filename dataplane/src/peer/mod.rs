@@ -56,6 +56,8 @@ pub(crate) struct Peer {
     pub(crate) kernel_key: Option<Box<KernelKey>>,
     /// Whether a card seals it.
     pub(crate) card: Card,
+    /// Bytes of rings are lent to it, instead of copied.
+    pub(crate) borrows: bool,
     /// The kernel is being given a key.
     pub(crate) handover: Option<OpId>,
     /// The send in flight is a KeyUpdate.
@@ -117,6 +119,7 @@ impl Peer {
             send: None,
             kernel_key: None,
             card: Card::default(),
+            borrows: false,
             handover: None,
             changing_key: false,
             writable: None,

@@ -68,6 +68,7 @@ impl<H> UringDriver<H> {
             return;
         }
         self.connections.end_close(conn);
+        self.lending_ended(conn);
         out.push(Completion {
             token,
             event: Event::Closed,

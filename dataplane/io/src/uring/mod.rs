@@ -22,6 +22,7 @@ mod config;
 mod connections;
 mod kernel;
 mod leaving;
+mod lent;
 mod operations;
 mod queue;
 mod receive;
@@ -35,10 +36,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
+use std::time::Duration;
 
 use io_uring::cqueue;
 use rustix::event::{EventfdFlags, eventfd};
-use zonecast_numa::Regions;
+use zonecast_numa::{Regions, Span};
 
 use crate::driver::{Completion, Conn, Driver, Leaving, ListenerId, OpId, Outgoing, Time, Token};
 use crate::kernel_tls::KernelKey;
@@ -51,6 +53,7 @@ use buffer_ring::BufferRing;
 use clock::{Clock, SplitMix};
 use connections::Connections;
 use leaving::Departures;
+use lent::Lender;
 use operations::Operations;
 use queue::Queue;
 use turn::bytes;
@@ -83,6 +86,8 @@ pub struct UringDriver<H> {
     later: VecDeque<cqueue::Entry>,
     /// Only where somebody wants to know.
     departures: Option<Departures>,
+    /// Only where pages may be lent to network cards.
+    lender: Option<Lender<H>>,
     waker: Waker,
     /// Where the wake-up's count goes; nobody reads it.
     wake_memory: Rc<Memory>,
@@ -139,6 +144,7 @@ impl<H> UringDriver<H> {
             reaped: Vec::with_capacity(completions_max),
             later: VecDeque::with_capacity(completions_max),
             departures: None,
+            lender: None,
             waker: Waker::with_eventfd(eventfd(0, EventfdFlags::CLOEXEC)?),
             wake_memory: Rc::new(Memory::new(size_of::<u64>())),
             wake_armed: false,
@@ -178,6 +184,16 @@ impl<H> UringDriver<H> {
     /// What the kernel says: no descriptor is left, or it has no netlink.
     pub fn watch_egress(&mut self) -> io::Result<()> {
         self.departures = Some(Departures::open()?);
+        Ok(())
+    }
+
+    /// From here on pages may be lent to network cards. They are kept for `drain` after the peer has
+    /// acknowledged them, for copies that may still be in a card's queue.
+    ///
+    /// # Errors
+    /// What the kernel lacks.
+    pub fn lend_pages(&mut self, drain: Duration) -> io::Result<()> {
+        self.lender = Some(Lender::open(drain)?);
         Ok(())
     }
 
@@ -252,12 +268,24 @@ impl<H> Driver for UringDriver<H> {
         departures.is_none_or(|departures| departures.was_down(leaving))
     }
 
+    fn may_lend(&mut self, conn: Conn) -> io::Result<()> {
+        self.lending_begins(conn)
+    }
+
+    fn lend(&mut self, conn: Conn, span: Span, hold: H) -> io::Result<usize> {
+        self.lent_now(conn, span, hold)
+    }
+
+    fn oldest_lent(&mut self, conn: Conn) -> io::Result<Option<&H>> {
+        self.oldest_unacknowledged(conn)
+    }
+
     fn shutdown(&mut self, conn: Conn, token: Token) -> OpId {
         self.shutdown_submitted(conn, token)
     }
 
     fn close(&mut self, conn: Conn, token: Token) {
-        self.close_submitted(conn, token);
+        self.close_when_acknowledged(conn, token);
     }
 
     fn abort(&mut self, conn: Conn, token: Token) {

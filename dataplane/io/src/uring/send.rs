@@ -102,7 +102,7 @@ impl<H> UringDriver<H> {
         id
     }
 
-    fn span_address(&self, span: Span) -> Option<*const u8> {
+    pub(super) fn span_address(&self, span: Span) -> Option<*const u8> {
         let pointer = self.regions.as_ref()?.pointer(span)?;
         Some(pointer.as_ptr().cast_const())
     }
@@ -133,6 +133,7 @@ impl<H> UringDriver<H> {
             unreachable!("the caller has seen that it is a send")
         };
         self.connections.end(conn);
+        self.book_copied(conn, &result);
         out.push(Completion {
             token,
             event: Event::Sent { result, outgoing },

@@ -11,6 +11,9 @@ use std::process::Command;
 /// Ring memory of each zone, in bytes.
 pub(crate) const ARENA: u64 = 64 << 20;
 
+/// Longer than the emulated card is told to hold what was acknowledged.
+const NIC_DRAIN: &str = "3s";
+
 /// For every upload.
 pub(crate) const TOKEN: &str = "the-lab-is-a-closed-place-000000000000";
 
@@ -159,7 +162,8 @@ fn configuration(certificate: &Certificate) -> String {
         "state_dir = \"\"\nzones = \"auto\"\n[memory]\narena = \"{arena}MiB\"\n\
          [[certificates]]\nchain_file = {chain:?}\nkey_file = {key:?}\n\
          [[listeners]]\nlisten = \"127.0.0.1:8443\"\n\
-         [ingest]\nlisten = \"127.0.0.1:8080\"\n[limits]\nobject_bytes_max = \"4MiB\"\n"
+         [ingest]\nlisten = \"127.0.0.1:8080\"\n[limits]\nobject_bytes_max = \"4MiB\"\n\
+         nic_drain = \"{NIC_DRAIN}\"\n"
     );
     for stream in STREAMS {
         text += &format!(
