@@ -223,8 +223,10 @@ pub trait Driver {
     /// From here on [`Driver::lend`] may be used for a connection that a network card seals.
     ///
     /// # Errors
-    /// Why the driver cannot lend to it.
-    fn may_lend(&mut self, conn: Conn) -> io::Result<()>;
+    /// Why the driver cannot lend to it; one that lends to nobody need not say more.
+    fn may_lend(&mut self, _conn: Conn) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Sends what the socket takes of `span` now, without a copy: the card reads the bytes where they
     /// lie, when it sends them and when it sends them again. How many bytes were taken; 0 where there
@@ -232,13 +234,17 @@ pub trait Driver {
     ///
     /// # Errors
     /// Those of sending; nothing was taken then.
-    fn lend(&mut self, conn: Conn, span: Span, hold: Self::Hold) -> io::Result<usize>;
+    fn lend(&mut self, _conn: Conn, _span: Span, _hold: Self::Hold) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// What keeps the oldest bytes that were lent to a connection and are not acknowledged.
     ///
     /// # Errors
     /// When the driver cannot tell what is acknowledged: the connection is to be aborted.
-    fn oldest_lent(&mut self, conn: Conn) -> io::Result<Option<&Self::Hold>>;
+    fn oldest_lent(&mut self, _conn: Conn) -> io::Result<Option<&Self::Hold>> {
+        Ok(None)
+    }
 
     /// Finishes our sending side; the peer sees the end of the stream.
     fn shutdown(&mut self, conn: Conn, token: Token) -> OpId;

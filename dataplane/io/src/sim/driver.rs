@@ -9,8 +9,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use zonecast_numa::Span;
-
 use crate::driver::{Completion, Conn, Driver, Leaving, ListenerId, OpId, Outgoing, Time, Token};
 use crate::kernel_tls::KernelKey;
 use crate::pool::{Buffer, Pool};
@@ -222,20 +220,6 @@ impl<H> Driver for SimDriver<H> {
 
     fn was_down(&self, _: Leaving) -> bool {
         true
-    }
-
-    fn may_lend(&mut self, _: Conn) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    /// # Panics
-    /// Always: the simulated driver has said that it does not lend.
-    fn lend(&mut self, _: Conn, _: Span, _: H) -> io::Result<usize> {
-        panic!("lent to a connection that nothing may be lent to");
-    }
-
-    fn oldest_lent(&mut self, _: Conn) -> io::Result<Option<&H>> {
-        Ok(None)
     }
 
     fn shutdown(&mut self, conn: Conn, token: Token) -> OpId {
