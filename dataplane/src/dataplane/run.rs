@@ -14,6 +14,9 @@ use crate::loops::{Loop, Mailbox};
 use crate::peer::Role;
 use crate::shared::{Sealer, Shared};
 
+/// Where the kernel's files are.
+pub(super) const SYS: &str = "/sys";
+
 /// A listening socket of one loop.
 pub(super) struct Socket {
     /// Index among all listeners.
@@ -28,6 +31,8 @@ pub(super) struct Seat {
     pub(super) place: LoopPlace,
     pub(super) driver: UringConfig,
     pub(super) sockets: Vec<Socket>,
+    /// Viewers' connections are asked by which device they leave.
+    pub(super) asks: bool,
     /// Where it says that it has a driver, or why not.
     pub(super) ready: Sender<(usize, std::io::Result<Ready>)>,
     /// From where it gets what needs every loop's driver.
@@ -48,7 +53,7 @@ pub(super) fn run(seat: Seat) -> Result<(), LoopFailure> {
         error,
     };
     let at = usize::from(id.0);
-    let (driver, listeners) = match prepare(&seat.place, seat.driver, seat.sockets) {
+    let (driver, listeners) = match prepare(&seat.place, seat.driver, seat.sockets, seat.asks) {
         Ok((driver, listeners, notes)) => {
             let waker = zonecast_io::Driver::waker(&driver);
             drop(seat.ready.send((at, Ok(Ready { waker, notes }))));
@@ -78,6 +83,7 @@ fn prepare(
     place: &LoopPlace,
     config: UringConfig,
     sockets: Vec<Socket>,
+    asks: bool,
 ) -> std::io::Result<Prepared> {
     let mut notes = Vec::new();
     if let Err(error) = pin::pin_current_thread(place.cpu) {
@@ -93,14 +99,14 @@ fn prepare(
             .iter()
             .map(|s| format!("loop {}: {s}", place.id)),
     );
-    if sockets.iter().any(|socket| socket.sealer == Sealer::Card) {
-        driver.watch_egress()?;
+    if asks || sockets.iter().any(|socket| socket.sealer == Sealer::Card) {
+        driver.watch_egress(SYS.as_ref())?;
     }
     let mut listeners = Vec::new();
     for socket in sockets {
         let descriptors = match socket.role {
             // Its connections are asked for their addresses.
-            Role::Viewer if socket.sealer == Sealer::Card => Descriptors::Plain,
+            Role::Viewer if asks || socket.sealer == Sealer::Card => Descriptors::Plain,
             Role::Viewer => Descriptors::Direct,
             // Few, and their addresses are wanted in the log.
             Role::Encoder => Descriptors::Plain,

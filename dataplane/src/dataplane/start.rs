@@ -15,6 +15,7 @@ use super::sockets::{self, BoundAddress};
 use super::{Dataplane, LoopFailure};
 use crate::config::{Config, ConnectionLimits, ListenAddress};
 use crate::counters::LoopCounters;
+use crate::egress::Nodes;
 use crate::loops::Mailbox;
 use crate::peer::Role;
 use crate::shared::{Listener, Sealer, Shared};
@@ -135,6 +136,7 @@ impl Dataplane {
             });
         }
         let kernel_tls = what_the_kernel_seals(&plans);
+        let nodes = Nodes::look(&config.zones, run::SYS.as_ref());
         let connections_max = plans.iter().map(|p| p.limits.connections_max).sum();
         let registry = registry(&config, &places, epoch_unix)?;
         let saver = saver(&config)?;
@@ -163,11 +165,12 @@ impl Dataplane {
             loops: places.iter().map(|p| p.zone).collect(),
             counters: places
                 .iter()
-                .map(|p| LoopCounters::new(p.zone, zones))
+                .map(|p| LoopCounters::new(p.zone, zones, nodes.wanted(p.zone)))
                 .collect(),
             loops_busy: places.len().into(),
             saver,
             kernel_tls: kernel_tls.clone(),
+            nodes,
             socket_memory: SocketMemory::new(config.limits.socket_memory_max),
             ingest_idle: config.ingest.ingest_idle,
             epoch_unix_ns: epoch_unix.as_nanos() as u64,
@@ -305,6 +308,7 @@ fn start_loops(
             place,
             driver,
             sockets,
+            asks: shared.nodes.unasked().is_none(),
             ready,
             go: wait,
         };

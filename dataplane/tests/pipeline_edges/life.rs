@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use zonecast_dataplane::BytePath;
+use zonecast_dataplane::{BytePath, EgressZone};
 
 use crate::pipeline_support::{Client, Running, bytes, chunk, config};
 
@@ -72,6 +72,14 @@ fn counters_add_up() {
     let of_rings = sum(&|row| row.ring_zone.is_some());
     assert!((20 * 300_000..20 * 300_000 + 40 * 600).contains(&of_rings));
     assert_eq!(sum(&|row| row.path != BytePath::Plain), 0);
+    // Loopback is near no node, which matters where there are several.
+    let one = zonecast_numa::topology::nodes_online("/sys".as_ref()) == 1;
+    let out = if one {
+        EgressZone::Any
+    } else {
+        EgressZone::Unknown
+    };
+    assert_eq!(sum(&|row| row.egress_zone == out), received);
     for zone in [0, 1] {
         assert!(sum(&|row| row.loop_zone == zone) > 0);
         assert!(sum(&|row| row.ring_zone == Some(zone)) >= 20 * 100_000);
