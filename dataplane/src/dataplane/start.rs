@@ -49,6 +49,14 @@ pub enum StartError {
         /// Why.
         error: std::io::Error,
     },
+    /// A listener of a zone that does not exist.
+    #[error("listener {name}: zone {zone} does not exist")]
+    NoSuchZone {
+        /// The listener.
+        name: String,
+        /// The zone.
+        zone: u16,
+    },
     /// TLS without a certificate.
     #[error("listener {0}: tls = true needs a certificate")]
     NoCertificate(String),
@@ -85,6 +93,7 @@ struct Plan<'a> {
     tls: bool,
     sealer: Sealer,
     role: Role,
+    zone: Option<u16>,
     limits: ConnectionLimits,
 }
 
@@ -107,7 +116,11 @@ impl Dataplane {
         let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
         for plan in &plans {
             let acceptor = acceptor(plan, certificates.as_ref(), &tickets)?;
-            let loops = loops_of(plan, listeners.len(), places.len());
+            let loops = loops_of(plan, listeners.len(), &places);
+            if let Some(zone) = plan.zone.filter(|_| loops.is_empty()) {
+                let name = plan.name.to_owned();
+                return Err(StartError::NoSuchZone { name, zone });
+            }
             let (sockets, address) =
                 sockets::bind(plan.address, loops.len()).map_err(|error| StartError::Listen {
                     name: plan.name.to_owned(),
@@ -204,6 +217,7 @@ fn plans(config: &Config) -> Vec<Plan<'_>> {
             _ => Sealer::Ours,
         },
         role: Role::Viewer,
+        zone: listener.zone,
         limits: listener.limits,
     });
     let encoders = config.ingest.addresses.iter().map(|address| Plan {
@@ -212,17 +226,24 @@ fn plans(config: &Config) -> Vec<Plan<'_>> {
         tls: config.ingest.tls,
         sealer: Sealer::Ours,
         role: Role::Encoder,
+        zone: None,
         limits: config.ingest.limits,
     });
     viewers.chain(encoders).collect()
 }
 
-/// The loops that accept for a listener: all of them for viewers. One for encoders, since
-/// two uploads of a name on two connections are to be taken in the order in which they came.
-fn loops_of(plan: &Plan<'_>, listener: usize, loops: usize) -> Range<usize> {
-    match plan.role {
-        Role::Viewer => 0..loops,
-        Role::Encoder => listener % loops..listener % loops + 1,
+/// The loops that accept for a listener: for viewers all of them, or those of its zone. One for
+/// encoders, since two uploads of a name on two connections are to be taken in the order in which
+/// they came.
+fn loops_of(plan: &Plan<'_>, listener: usize, places: &[LoopPlace]) -> Range<usize> {
+    let loops = places.len();
+    match (plan.role, plan.zone) {
+        (Role::Viewer, None) => 0..loops,
+        (Role::Viewer, Some(zone)) => {
+            let first = places.partition_point(|place| place.zone.0 < zone);
+            first..places.partition_point(|place| place.zone.0 <= zone)
+        }
+        (Role::Encoder, _) => listener % loops..listener % loops + 1,
     }
 }
 

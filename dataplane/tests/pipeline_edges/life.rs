@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use zonecast_dataplane::{BytePath, EgressZone};
+use zonecast_dataplane::{BytePath, Dataplane, EgressZone};
 
 use crate::pipeline_support::{Client, Running, bytes, chunk, config};
 
@@ -86,6 +86,31 @@ fn counters_add_up() {
     }
     assert_eq!((running.responses(200), running.responses(404)), (80, 40));
     running.stop();
+}
+
+/// Who connects to the address of a zone is served by that zone's loops, wherever the stream lives; a
+/// zone that does not exist has none.
+#[test]
+fn a_zones_address_is_served_by_its_loops() {
+    let mut config = config();
+    config.listeners[0].zone = Some(1);
+    let running = Running::start(config);
+    assert_eq!(running.put("/live/a/x.ts", &bytes(1, 1000)), 201);
+    for _ in 0..16 {
+        assert_eq!(running.viewer().get("/live/a/x.ts", "").status, 200);
+    }
+    running.until("nobody is left", |_| running.sum(|z| z.viewers) == 0);
+    let counters = running.dataplane.counters();
+    let by = |zone| -> u64 {
+        let rows = counters.bytes.iter().filter(|row| row.loop_zone == zone);
+        rows.map(|row| row.bytes).sum()
+    };
+    assert!(by(1) > 16_000 && by(0) == 0, "{} and {}", by(0), by(1));
+    running.stop();
+    let mut config = crate::pipeline_support::config();
+    config.listeners[0].zone = Some(2);
+    let error = Dataplane::start(config).err().unwrap().to_string();
+    assert_eq!(error, "listener http: zone 2 does not exist");
 }
 
 /// Two thousand connections that end in every way leave nothing behind.
