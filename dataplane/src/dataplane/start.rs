@@ -182,7 +182,7 @@ impl Dataplane {
                 .collect(),
             loops_busy: places.len().into(),
             saver,
-            kernel_tls: kernel_tls.clone(),
+            kernel_tls,
             nodes,
             socket_memory: SocketMemory::new(config.limits.socket_memory_max),
             ingest_idle: config.ingest.ingest_idle,
@@ -190,7 +190,6 @@ impl Dataplane {
         });
         let (boxes, threads, more) = start_loops(&shared, &places, seats, &driver)?;
         notes.extend(more);
-        notes.push(byte_path_note(&plans, &kernel_tls));
         Ok(Self {
             shared,
             boxes,
@@ -383,29 +382,5 @@ fn what_the_kernel_seals(plans: &[Plan<'_>]) -> KernelTls {
         KernelTls::probe()
     } else {
         KernelTls::none("kernel_tls = false")
-    }
-}
-
-/// One line: which way bytes to viewers take, and why not a better one.
-fn byte_path_note(plans: &[Plan<'_>], kernel: &KernelTls) -> String {
-    let tls = plans
-        .iter()
-        .any(|plan| plan.tls && plan.role == Role::Viewer);
-    match (tls, kernel.refusal()) {
-        (false, _) => "byte path: plain (no TLS listener)".to_owned(),
-        (true, Some(reason)) => {
-            format!("byte path: userspace_tls for TLS listeners ({reason}), plain for the others")
-        }
-        (true, None) => {
-            let again = if kernel.rekeys() {
-                "keys can change"
-            } else {
-                "no change of keys: a KeyUpdate ends the connection"
-            };
-            format!(
-                "byte path: ktls for TLS listeners ({}; {again}), plain for the others",
-                kernel.described()
-            )
-        }
     }
 }
