@@ -63,6 +63,8 @@ pub struct ListenerConfig {
     /// TLS 1.2 only, so that a network card can seal it: mainline kernels hand cards no TLS 1.3. Counts
     /// only with `kernel_tls`.
     pub nic_tls12: bool,
+    /// Only this zone's loops accept here; `None`: all loops do.
+    pub zone: Option<u16>,
     /// What a connection of this listener may take.
     pub limits: ConnectionLimits,
 }

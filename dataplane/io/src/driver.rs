@@ -70,9 +70,9 @@ pub const RECORD_MESSAGE_MAX: usize = 8;
 pub struct Leaving {
     /// The device's number.
     pub device: u32,
-    /// Who sealed for it when its key was set.
-    pub offload: Offload,
-    /// When this was.
+    /// The NUMA node that the device is near; `None` where it has none or nobody knows.
+    pub node: Option<u32>,
+    /// When its key was set, if the kernel was given one.
     pub seen: Epoch,
 }
 
@@ -208,11 +208,17 @@ pub trait Driver {
     /// When the message is longer than [`RECORD_MESSAGE_MAX`].
     fn send_record(&mut self, conn: Conn, record_type: u8, message: &[u8], token: Token) -> OpId;
 
-    /// By which device a connection leaves, and who seals it.
+    /// By which device a connection leaves now.
     ///
     /// # Errors
     /// Why the driver cannot tell.
     fn leaving(&mut self, conn: Conn) -> io::Result<Leaving>;
+
+    /// Who seals a connection's records, as was decided when its key was set.
+    ///
+    /// # Errors
+    /// Why the driver cannot tell.
+    fn offload(&mut self, conn: Conn) -> io::Result<Offload>;
 
     /// Whether connections may leave otherwise than when this was last asked.
     fn leaving_changed(&mut self) -> bool;

@@ -15,10 +15,12 @@ mod request;
 mod response;
 mod room;
 mod waiting;
+mod way_out;
 
 pub(crate) use answer::{Asked, Refused};
-pub(crate) use card::{Card, Cards};
+pub(crate) use card::Card;
 pub(crate) use lend::Borrowers;
 pub(crate) use request::Verdict;
 pub(crate) use response::Response;
 pub(crate) use waiting::Wait;
+pub(crate) use way_out::WaysOut;

@@ -20,6 +20,7 @@ use zonecast_ring::{ChunkRef, Lease};
 
 use super::Asked;
 use super::answer::Refused;
+use crate::egress::EgressZone;
 use crate::loops::Loop;
 use crate::peer::{How, Link, PeerId, Role, State};
 use crate::stream::{Object, Pinned, Stream};
@@ -219,6 +220,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         response.started = Some(now);
         peer.state.go(State::Response);
         peer.response = Some(response);
+        self.find_way_out(id);
         let look = self.request_timeout(id).min(RATE_INTERVAL);
         self.set_deadline(id, Some(now + look));
         self.pump(id);
@@ -243,7 +245,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         let Some(peer) = self.peers.get_mut(id) else {
             return 0;
         };
-        let path = peer.path();
+        let (path, egress) = (peer.path(), peer.egress);
         let Some(response) = &mut peer.response else {
             return 0;
         };
@@ -254,7 +256,10 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         response.reading = None;
         response.rate_bytes += sent;
         if peer.role == Role::Viewer {
-            self.counters.add_bytes(response.ring_zone(), path, sent);
+            let egress = egress.or(self.shared.nodes.unasked());
+            let egress = egress.unwrap_or(EgressZone::Unknown);
+            let ring = response.ring_zone();
+            self.counters.add_bytes(ring, egress, path, sent);
         }
         sent
     }

@@ -35,6 +35,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -43,6 +44,7 @@ use rustix::event::{EventfdFlags, eventfd};
 use zonecast_numa::{Regions, Span};
 
 use crate::driver::{Completion, Conn, Driver, Leaving, ListenerId, OpId, Outgoing, Time, Token};
+use crate::egress::Offload;
 use crate::kernel_tls::KernelKey;
 use crate::memory::Memory;
 use crate::pool::{BUFFER_BYTES, BURST_BYTES, BURSTS, Buffer, Pool};
@@ -178,12 +180,13 @@ impl<H> UringDriver<H> {
         self.listener_removed(listener)
     }
 
-    /// From here on the driver can tell by which device a connection leaves.
+    /// From here on the driver can tell by which device a connection with a plain descriptor leaves.
+    /// `sys` is where the kernel's files are (`/sys`): of the devices' NUMA nodes.
     ///
     /// # Errors
     /// What the kernel says: no descriptor is left, or it has no netlink.
-    pub fn watch_egress(&mut self) -> io::Result<()> {
-        self.departures = Some(Departures::open()?);
+    pub fn watch_egress(&mut self, sys: &Path) -> io::Result<()> {
+        self.departures = Some(Departures::open(sys)?);
         Ok(())
     }
 
@@ -257,6 +260,10 @@ impl<H> Driver for UringDriver<H> {
 
     fn leaving(&mut self, conn: Conn) -> io::Result<Leaving> {
         self.leaves(conn)
+    }
+
+    fn offload(&mut self, conn: Conn) -> io::Result<Offload> {
+        self.sealed_by(conn)
     }
 
     fn leaving_changed(&mut self) -> bool {

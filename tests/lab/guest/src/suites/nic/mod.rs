@@ -16,7 +16,7 @@ pub(super) fn run(report: &mut Report) -> Result<(), Stop> {
     let mut made = None;
     report.step("a cable, and the daemon at its near end", || {
         let bed = made.insert(Bed::make()?);
-        Ok(bed.daemon.logged("byte path")?.join(" "))
+        Ok(bed.daemon.logged("byte path of")?.join(" "))
     })?;
     let Some(mut bed) = made else {
         return Err(Stop);
