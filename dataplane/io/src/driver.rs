@@ -76,6 +76,17 @@ pub struct Leaving {
     pub seen: Epoch,
 }
 
+/// What of the bytes that were lent to a connection is not acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owed {
+    /// None.
+    Nothing,
+    /// So many pieces.
+    Pieces(usize),
+    /// Some, and of those some that are wanted back.
+    Wanted,
+}
+
 /// A listening socket of one driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ListenerId(pub u16);
@@ -237,19 +248,31 @@ pub trait Driver {
     /// Sends what the socket takes of `span` now, without a copy: the card reads the bytes where they
     /// lie, when it sends them and when it sends them again. How many bytes were taken; 0 where there
     /// is no room. `hold` is kept until the peer has acknowledged them and the card let go of them.
+    /// `more` says that further bytes are there to follow: they may wait for them, to fill a record.
     ///
     /// # Errors
     /// Those of sending; nothing was taken then.
-    fn lend(&mut self, _conn: Conn, _span: Span, _hold: Self::Hold) -> io::Result<usize> {
+    fn lend(
+        &mut self,
+        _conn: Conn,
+        _span: Span,
+        _hold: Self::Hold,
+        _more: bool,
+    ) -> io::Result<usize> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// What keeps the oldest bytes that were lent to a connection and are not acknowledged.
+    /// What of the bytes that were lent to a connection is not acknowledged, and whether any of that is
+    /// wanted back, by what keeps it.
     ///
     /// # Errors
     /// When the driver cannot tell what is acknowledged: the connection is to be aborted.
-    fn oldest_lent(&mut self, _conn: Conn) -> io::Result<Option<&Self::Hold>> {
-        Ok(None)
+    fn owed(
+        &mut self,
+        _conn: Conn,
+        _is_wanted: impl FnMut(&Self::Hold) -> bool,
+    ) -> io::Result<Owed> {
+        Ok(Owed::Nothing)
     }
 
     /// Finishes our sending side; the peer sees the end of the stream.
@@ -262,7 +285,8 @@ pub trait Driver {
     /// When anything else is still in flight on the connection.
     fn close(&mut self, conn: Conn, token: Token);
 
-    /// Closes the connection with a reset, so that a cut response never looks complete.
+    /// Closes the connection with a reset, so that a cut response never looks complete. A close that
+    /// waits becomes one.
     /// A Unix socket has no reset: there the peer sees the end of the stream.
     ///
     /// # Panics

@@ -55,7 +55,7 @@ pub enum TlsCipher {
 impl TlsVersion {
     const ALL: [TlsVersion; 2] = [TlsVersion::Tls12, TlsVersion::Tls13];
 
-    fn number(self) -> u16 {
+    pub(crate) fn number(self) -> u16 {
         match self {
             TlsVersion::Tls12 => 0x0303,
             TlsVersion::Tls13 => 0x0304,

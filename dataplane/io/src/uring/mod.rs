@@ -43,7 +43,9 @@ use io_uring::cqueue;
 use rustix::event::{EventfdFlags, eventfd};
 use zonecast_numa::{Regions, Span};
 
-use crate::driver::{Completion, Conn, Driver, Leaving, ListenerId, OpId, Outgoing, Time, Token};
+use crate::driver::{
+    Completion, Conn, Driver, Leaving, ListenerId, OpId, Outgoing, Owed, Time, Token,
+};
 use crate::egress::Offload;
 use crate::kernel_tls::KernelKey;
 use crate::memory::Memory;
@@ -279,12 +281,12 @@ impl<H> Driver for UringDriver<H> {
         self.lending_begins(conn)
     }
 
-    fn lend(&mut self, conn: Conn, span: Span, hold: H) -> io::Result<usize> {
-        self.lent_now(conn, span, hold)
+    fn lend(&mut self, conn: Conn, span: Span, hold: H, more: bool) -> io::Result<usize> {
+        self.lent_now(conn, span, hold, more)
     }
 
-    fn oldest_lent(&mut self, conn: Conn) -> io::Result<Option<&H>> {
-        self.oldest_unacknowledged(conn)
+    fn owed(&mut self, conn: Conn, is_wanted: impl FnMut(&H) -> bool) -> io::Result<Owed> {
+        self.still_owed(conn, is_wanted)
     }
 
     fn shutdown(&mut self, conn: Conn, token: Token) -> OpId {

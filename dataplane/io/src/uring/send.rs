@@ -84,6 +84,7 @@ impl<H> UringDriver<H> {
         };
         let length = outgoing.len() as u32;
         let target = self.connections.begin(conn);
+        self.copying_begins(conn);
         let id = self
             .operations
             .insert(token, Operation::Send { conn, outgoing });
@@ -133,7 +134,7 @@ impl<H> UringDriver<H> {
             unreachable!("the caller has seen that it is a send")
         };
         self.connections.end(conn);
-        self.book_copied(conn, &result);
+        self.copying_ended(conn, &result);
         out.push(Completion {
             token,
             event: Event::Sent { result, outgoing },

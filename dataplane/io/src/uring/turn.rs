@@ -141,7 +141,7 @@ impl<H> UringDriver<H> {
             Operation::Record { conn, .. } => {
                 let conn = *conn;
                 let result = bytes(entry.result());
-                self.book_copied(conn, &result);
+                self.copying_ended(conn, &result);
                 let event = Event::RecordSent(result.map(|_| ()));
                 self.plain_done(id, conn, event, out);
             }

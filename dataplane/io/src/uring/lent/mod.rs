@@ -12,28 +12,26 @@
 //! sending them without us: its close waits, and becomes an abort when it waits too long. An abort drops
 //! what the socket has, and its pages rest like the others. The rest is a matter of time, not of proof.
 
+mod closing;
+mod lending;
 mod pipe;
 mod wire;
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use zonecast_numa::Span;
 
-use crate::driver::{Conn, Time, Token};
+use crate::driver::{Conn, Owed, Time};
 use crate::kernel_tls::{SOL_TLS, TLS_TX_ZEROCOPY_RO};
 use crate::socket_option::set_option;
 
 use super::UringDriver;
+use closing::Closing;
+use lending::Lending;
 use pipe::Pipe;
-use wire::Wire;
-
-/// A close waits this long for acknowledgements.
-const CLOSE_WAITS_MAX: Duration = Duration::from_secs(5);
-/// How far apart looks at waiting closes are.
-const LOOKS_APART: Duration = Duration::from_millis(20);
 
 /// What a driver has lent.
 pub(super) struct Lender<H> {
@@ -42,21 +40,10 @@ pub(super) struct Lender<H> {
     lending: HashMap<Conn, Lending<H>>,
     /// Acknowledged, or dropped by an abort; with the moment to give it back.
     resting: VecDeque<(Time, H)>,
-    closing: Vec<Closing>,
-}
-
-/// One connection's.
-struct Lending<H> {
-    wire: Wire,
-    /// What keeps the pieces that are not acknowledged, oldest first, and where on the wire each ends.
-    lent: VecDeque<(u64, H)>,
-}
-
-/// A close that waits.
-struct Closing {
-    conn: Conn,
-    token: Token,
-    until: Time,
+    /// Closes that wait, by turns.
+    closing: VecDeque<Closing>,
+    /// When they are looked at next.
+    next_look: Time,
 }
 
 impl<H> Lender<H> {
@@ -66,43 +53,17 @@ impl<H> Lender<H> {
             drain,
             lending: HashMap::new(),
             resting: VecDeque::new(),
-            closing: Vec::new(),
+            closing: VecDeque::new(),
+            next_look: Time::default(),
         })
     }
 
     /// Keeps for ever what a card may still read.
     pub(super) fn leak(self) {
         for lending in self.lending.into_values() {
-            lending.lent.into_iter().for_each(std::mem::forget);
+            lending.leak();
         }
         self.resting.into_iter().for_each(std::mem::forget);
-    }
-
-    /// Takes what is acknowledged of a connection's to its rest.
-    fn settle(&mut self, conn: Conn, socket: BorrowedFd<'_>, now: Time) -> io::Result<()> {
-        let Some(lending) = self.lending.get_mut(&conn) else {
-            return Ok(());
-        };
-        if lending.lent.is_empty() {
-            return Ok(());
-        }
-        let until = now + self.drain;
-        let acknowledged = lending.wire.acknowledged(socket)?;
-        let done = lending.lent.iter();
-        let mut done = done.take_while(|(end, _)| *end <= acknowledged).count();
-        if lending.wire.is_settled(socket, acknowledged)? {
-            done = lending.lent.len();
-        }
-        let acknowledged = lending.lent.drain(..done);
-        self.resting
-            .extend(acknowledged.map(|(_, hold)| (until, hold)));
-        Ok(())
-    }
-
-    /// Whether a connection has pages that are not acknowledged.
-    fn owes(&self, conn: Conn) -> bool {
-        let lending = self.lending.get(&conn);
-        lending.is_some_and(|lending| !lending.lent.is_empty())
     }
 
     /// Gives back what has rested.
@@ -119,18 +80,21 @@ impl<H> UringDriver<H> {
         let unable = || io::Error::from(io::ErrorKind::Unsupported);
         let lender = self.lender.as_mut().ok_or_else(unable)?;
         let socket = self.connections.descriptor(conn).ok_or_else(unable)?;
-        // Without it a splice waits for room. The ring's own operations wait as ever.
-        rustix::io::ioctl_fionbio(socket, true)?;
+        let lending = Lending::open(socket.as_fd())?;
         set_option(socket, SOL_TLS, TLS_TX_ZEROCOPY_RO, &1_u32.to_ne_bytes())?;
-        let lending = Lending {
-            wire: Wire::open(socket.as_fd())?,
-            lent: VecDeque::new(),
-        };
+        // Without it a splice waits for room.
+        rustix::io::ioctl_fionbio(socket, true)?;
         lender.lending.insert(conn, lending);
         Ok(())
     }
 
-    pub(super) fn lent_now(&mut self, conn: Conn, span: Span, hold: H) -> io::Result<usize> {
+    pub(super) fn lent_now(
+        &mut self,
+        conn: Conn,
+        span: Span,
+        hold: H,
+        more: bool,
+    ) -> io::Result<usize> {
         let unable = || io::Error::from(io::ErrorKind::InvalidInput);
         let start = self.span_address(span).ok_or_else(unable)?;
         let lender = self.lender.as_mut().ok_or_else(unable)?;
@@ -139,59 +103,83 @@ impl<H> UringDriver<H> {
         let length = span.len as usize;
         // SAFETY: the span lies in a region of ours, which is mapped as long as the driver lives; and
         // `hold` keeps its bytes as they are until the card cannot read them again.
-        let taken = unsafe { lender.pipe.move_into(socket.as_fd(), start, length)? };
+        let taken = unsafe { lender.pipe.move_into(socket.as_fd(), start, length, more)? };
         if taken > 0 {
-            lending.wire.took(taken);
-            if cfg!(not(feature = "flaw-lease")) {
-                lending.lent.push_back((lending.wire.end_at_latest(), hold));
-            }
+            lending.lend(taken, hold);
         }
         Ok(taken)
     }
 
-    pub(super) fn oldest_unacknowledged(&mut self, conn: Conn) -> io::Result<Option<&H>> {
-        let Some(lender) = self.lender.as_mut() else {
-            return Ok(None);
-        };
-        if let Some(socket) = self.connections.descriptor(conn) {
-            lender.settle(conn, socket.as_fd(), self.clock.now())?;
-        }
-        let lending = lender.lending.get(&conn);
-        let oldest = lending.and_then(|lending| lending.lent.front());
-        Ok(oldest.map(|(_, hold)| hold))
+    pub(super) fn still_owed(
+        &mut self,
+        conn: Conn,
+        is_wanted: impl FnMut(&H) -> bool,
+    ) -> io::Result<Owed> {
+        self.settle(conn)?;
+        let lender = self.lender.as_ref();
+        let lending = lender.and_then(|lender| lender.lending.get(&conn));
+        Ok(lending.map_or(Owed::Nothing, |lending| lending.owed(is_wanted)))
     }
 
-    /// A connection that pages are lent to has sent bytes in another way, too.
-    pub(super) fn book_copied(&mut self, conn: Conn, result: &io::Result<usize>) {
-        if let (Some(lender), Ok(bytes)) = (self.lender.as_mut(), result)
+    /// Takes what is acknowledged of a connection's to its rest.
+    fn settle(&mut self, conn: Conn) -> io::Result<()> {
+        let lender = self.lender.as_mut();
+        if let Some(lender) = lender
+            && let Some(lending) = lender.lending.get_mut(&conn)
+            && lending.owes()
+            && let Some(socket) = self.connections.descriptor(conn)
+        {
+            let acknowledged = lending.settle(socket.as_fd())?;
+            // After the acknowledgements were read, however long ago the turn began.
+            let until = self.clock.moment() + lender.drain;
+            lender
+                .resting
+                .extend(acknowledged.map(|hold| (until, hold)));
+        }
+        Ok(())
+    }
+
+    /// A connection that pages are lent to begins to send bytes in another way, too.
+    pub(super) fn copying_begins(&mut self, conn: Conn) {
+        if let Some(lender) = self.lender.as_mut()
             && let Some(lending) = lender.lending.get_mut(&conn)
         {
-            lending.wire.took(*bytes);
+            lending.copying_begins();
         }
     }
 
-    pub(super) fn close_when_acknowledged(&mut self, conn: Conn, token: Token) {
-        let until = self.clock.now() + CLOSE_WAITS_MAX;
-        match self.lender.as_mut().filter(|lender| lender.owes(conn)) {
-            Some(lender) => {
-                self.connections.assert_idle(conn);
-                lender.closing.push(Closing { conn, token, until });
-            }
-            None => self.close_submitted(conn, token),
+    /// That is over.
+    pub(super) fn copying_ended(&mut self, conn: Conn, result: &io::Result<usize>) {
+        if let Some(lender) = self.lender.as_mut()
+            && let Some(lending) = lender.lending.get_mut(&conn)
+        {
+            lending.copying_ended(result.as_ref().map_or(0, |bytes| *bytes));
+        }
+    }
+
+    /// A control record is a connection's last: nothing is lent to it any more, and a worker is to wait
+    /// for room for it.
+    pub(super) fn lending_is_over(&mut self, conn: Conn) {
+        let lender = self.lender.as_ref();
+        if lender.is_some_and(|lender| lender.lending.contains_key(&conn))
+            && let Some(socket) = self.connections.descriptor(conn)
+        {
+            // Where it fails the record's own result tells.
+            let _ = rustix::io::ioctl_fionbio(socket, false);
         }
     }
 
     /// A connection is gone: nothing of it is sent from here on.
     pub(super) fn lending_ended(&mut self, conn: Conn) {
-        let Some(lender) = self.lender.as_mut() else {
-            return;
-        };
-        let Some(lending) = lender.lending.remove(&conn) else {
-            return;
-        };
-        let until = self.clock.now() + lender.drain;
-        let held = lending.lent.into_iter();
-        lender.resting.extend(held.map(|(_, hold)| (until, hold)));
+        let until = self.clock.moment();
+        if let Some(lender) = self.lender.as_mut()
+            && let Some(lending) = lender.lending.remove(&conn)
+        {
+            let until = until + lender.drain;
+            lender
+                .resting
+                .extend(lending.into_holds().map(|hold| (until, hold)));
+        }
     }
 
     /// Gives back what has rested, and goes on with closes that wait; how long a turn may wait.
@@ -204,23 +192,8 @@ impl<H> UringDriver<H> {
         if lender.closing.is_empty() {
             return until;
         }
-        for closing in std::mem::take(&mut lender.closing) {
-            self.go_on_closing(closing, now);
-        }
-        let next = now + LOOKS_APART;
+        let next = self.tend_closing(now);
         Some(until.map_or(next, |until| until.min(next)))
-    }
-
-    fn go_on_closing(&mut self, closing: Closing, now: Time) {
-        let Closing { conn, token, until } = closing;
-        match self.oldest_unacknowledged(conn).map(|hold| hold.is_some()) {
-            Ok(true) if now < until => {
-                let lender = self.lender.as_mut();
-                lender.expect("it has lent").closing.push(closing);
-            }
-            Ok(false) => self.close_submitted(conn, token),
-            Ok(true) | Err(_) => self.abort_submitted(conn, token),
-        }
     }
 }
 

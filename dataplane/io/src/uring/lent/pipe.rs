@@ -40,7 +40,8 @@ impl Pipe {
     }
 
     /// Moves the pages of `length` bytes into a socket, as far as it has room; how many bytes that is.
-    /// A socket that is not O_NONBLOCK is waited for: SPLICE_F_NONBLOCK speaks of the pipe alone.
+    /// A socket that is not O_NONBLOCK is waited for: SPLICE_F_NONBLOCK speaks of the pipe alone. `more`
+    /// bytes are there to follow. A peer that is gone is a SIGPIPE, which Rust's programs ignore.
     ///
     /// # Safety
     /// The bytes stay mapped for the call. Whoever reads the socket's pages later finds them as they are
@@ -50,6 +51,7 @@ impl Pipe {
         socket: BorrowedFd<'_>,
         start: *const u8,
         length: usize,
+        more: bool,
     ) -> io::Result<usize> {
         let ends = match self.ends.take() {
             Some(ends) => ends,
@@ -60,13 +62,17 @@ impl Pipe {
         let slice = [IoSliceRaw::from_slice(bytes)];
         // SAFETY: as above; the kernel only reads them.
         let lent = unsafe { vmsplice(&ends.into, &slice, SpliceFlags::NONBLOCK) }?;
-        let moved = ends.splice_to(socket, lent);
+        let more = match more {
+            true => SpliceFlags::MORE,
+            false => SpliceFlags::empty(),
+        };
+        let moved = ends.splice_to(socket, lent, more);
         // Another viewer must never get what is left: without this the pipe goes, and that with it.
         if ends.empty(&self.nowhere, lent - moved.unwrap_or(0)) {
             self.ends = Some(ends);
         }
         match moved {
-            Err(Errno::AGAIN) => Ok(0),
+            Err(Errno::AGAIN | Errno::INTR) => Ok(0),
             moved => Ok(moved?),
         }
     }
@@ -80,14 +86,20 @@ impl Ends {
         Ok(Ends { into, out })
     }
 
-    fn splice_to(&self, to: impl AsFd, length: usize) -> rustix::io::Result<usize> {
-        splice(&self.out, None, to, None, length, SpliceFlags::NONBLOCK)
+    fn splice_to(
+        &self,
+        to: impl AsFd,
+        length: usize,
+        more: SpliceFlags,
+    ) -> rustix::io::Result<usize> {
+        let flags = SpliceFlags::NONBLOCK | more;
+        splice(&self.out, None, to, None, length, flags)
     }
 
     /// Drops so many bytes that the pipe still has; false where it could not.
     fn empty(&self, nowhere: &File, mut left: usize) -> bool {
         while left > 0 {
-            match self.splice_to(nowhere, left) {
+            match self.splice_to(nowhere, left, SpliceFlags::empty()) {
                 Ok(dropped) if dropped > 0 => left -= dropped,
                 _ => return false,
             }
@@ -111,7 +123,7 @@ mod tests {
         let mut lend = |to: &TcpStream, from: usize| {
             let rest = &bytes[from..];
             // SAFETY: the bytes live through the test, and nobody changes them.
-            unsafe { pipe.move_into(to.as_fd(), rest.as_ptr(), rest.len()) }.unwrap()
+            unsafe { pipe.move_into(to.as_fd(), rest.as_ptr(), rest.len(), false) }.unwrap()
         };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let pair = || {

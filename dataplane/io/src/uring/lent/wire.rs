@@ -14,7 +14,9 @@ use std::os::fd::BorrowedFd;
 
 use zeroize::Zeroize;
 
-use crate::kernel_tls::{INFO_BYTES, KEY_BYTES_MAX, SEQUENCE, SOL_TLS, TLS_TX, TlsCipher};
+use crate::kernel_tls::{
+    INFO_BYTES, KEY_BYTES_MAX, SEQUENCE, SOL_TLS, TLS_TX, TlsCipher, TlsVersion,
+};
 use crate::socket_option::{get_option, unacknowledged};
 
 /// What a record of TLS 1.2 with AES-GCM adds: header, explicit nonce, tag.
@@ -46,9 +48,7 @@ impl Wire {
     pub(super) fn open(socket: BorrowedFd<'_>) -> io::Result<Wire> {
         let mut info = [0; INFO_BYTES];
         get_option(socket, SOL_TLS, TLS_TX, &mut info)?;
-        let cipher = TlsCipher::of(u16::from_ne_bytes([info[2], info[3]]));
-        let cipher = cipher.ok_or(io::ErrorKind::Unsupported)?;
-        let info_bytes = cipher.info_bytes();
+        let info_bytes = known(info).ok_or(io::ErrorKind::Unsupported)?.info_bytes();
         Ok(Wire {
             base: written(socket)?,
             first: next_record(socket, info_bytes)?,
@@ -98,6 +98,14 @@ impl Wire {
         }
         Ok(settled)
     }
+}
+
+/// The cipher, where it is known what a record adds.
+fn known(info: [u8; INFO_BYTES]) -> Option<TlsCipher> {
+    let [version, cipher] = [0, 2].map(|at| u16::from_ne_bytes([info[at], info[at + 1]]));
+    let cipher = TlsCipher::of(cipher)?;
+    let is_known = version == TlsVersion::Tls12.number() && cipher != TlsCipher::ChaCha20Poly1305;
+    is_known.then_some(cipher)
 }
 
 /// Wire bytes that the socket was given.
