@@ -74,8 +74,14 @@ impl Nodes {
             (false, false) => Some(EgressZone::Unknown),
             (false, true) => None,
         };
+        // A zone that may use none of its node's memory still has the node's cards.
+        let by_card = |zone: &Zone| {
+            let mut cards = zone.nics.iter();
+            cards.find_map(|card| topology::node_of_nic(sys, card))
+        };
+        let node = |zone: &Zone| zone.node.or_else(|| by_card(zone));
         Self {
-            of_zones: zones.iter().map(|zone| zone.node).collect(),
+            of_zones: zones.iter().map(node).collect(),
             unasked,
         }
     }
@@ -133,9 +139,19 @@ mod tests {
         assert_eq!(of(4, None), EgressZone::Unknown);
     }
 
-    /// Shows that nobody is asked about on a machine with one node, or without a card that has one.
+    /// Shows that nobody is asked about on a machine with one node, or without a card that has one; and
+    /// that a zone whose memory is bound to no node has the node of its cards.
     #[test]
     fn who_is_asked_about() {
+        let zone = Zone {
+            id: ZoneId(0),
+            node: None,
+            is_virtual: false,
+            loop_cpus: vec![0],
+            control_cpus: vec![0],
+            nics: vec!["eth0".to_owned()],
+            warnings: Vec::new(),
+        };
         let look = |online: &str, node: &str| {
             let sys = tempfile::tempdir().unwrap();
             let nodes = sys.path().join("devices/system/node");
@@ -147,11 +163,13 @@ mod tests {
             let card = sys.path().join("class/net/eth0/device");
             std::fs::create_dir_all(&card).unwrap();
             std::fs::write(card.join("numa_node"), node).unwrap();
-            Nodes::look(&[], sys.path()).unasked()
+            Nodes::look(std::slice::from_ref(&zone), sys.path())
         };
-        assert_eq!(look("0\n", "0\n"), Some(EgressZone::Any));
-        assert_eq!(look("0-1\n", "-1\n"), Some(EgressZone::Unknown));
-        assert_eq!(look("0-1\n", "1\n"), None);
+        assert_eq!(look("0\n", "0\n").unasked(), Some(EgressZone::Any));
+        assert_eq!(look("0-1\n", "-1\n").unasked(), Some(EgressZone::Unknown));
+        let asks = look("0-1\n", "1\n");
+        assert_eq!(asks.unasked(), None);
+        assert_eq!(asks.zone_of(ZoneId(0), Some(1)), EgressZone::Zone(0));
     }
 
     /// Shows that every value has its number.

@@ -87,7 +87,8 @@ pub(crate) fn ring_send(
     let to = Fd(to.as_fd().as_raw_fd());
     let length = u32::try_from(bytes.len())?;
     let send = opcode::Send::new(to, bytes.as_ptr(), length);
-    let entry = send.flags(libc::MSG_WAITALL | libc::MSG_NOSIGNAL).build();
+    // Kernel TLS knows no MSG_WAITALL: a short send is the caller's to go on with.
+    let entry = send.flags(libc::MSG_NOSIGNAL).build();
     push(ring, &entry.user_data(number))
 }
 

@@ -86,7 +86,7 @@ impl Bed {
         let daemon = Daemon::start("ktls")?;
         let said = daemon.logged("kernel TLS: ")?.join(" ");
         let way = daemon.logged("byte path of")?.join(" ");
-        ensure!(way.contains(": ktls by lo: "), "it says {way}");
+        ensure!(way.contains(": ktls by lo "), "it says {way}");
         let upload = |name: &str, length| {
             let file = daemon.folder().join(name);
             let sent = segment(&file, length)?;

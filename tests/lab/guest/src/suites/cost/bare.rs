@@ -10,6 +10,7 @@ mod uring;
 use super::viewer::Framing;
 use super::{FOLDER, OBJECT};
 use crate::socket::{Way, kernel_tls, lend, zero_copy};
+use crate::tool::until;
 use anyhow::{Context, Result, bail};
 use memmap2::MmapOptions;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -18,6 +19,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -124,7 +126,11 @@ impl Orders {
 pub(crate) fn serve(words: &[String]) -> Result<()> {
     let orders = Orders::read(words)?;
     let source = Source::open()?;
-    let listener = TcpListener::bind(orders.address)?;
+    // A ring of the program before this one may keep the address for a moment after its end.
+    let listener = until("the address", || match TcpListener::bind(orders.address) {
+        Err(error) if error.kind() == ErrorKind::AddrInUse => Ok(None),
+        bound => Ok(Some(bound?)),
+    })?;
     println!("listening");
     match orders.method {
         Method::Blocking => return blocking::serve(&listener, &source, &orders),
