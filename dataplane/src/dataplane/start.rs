@@ -13,7 +13,7 @@ use super::memory::{self, Memory};
 use super::run::{self, Ready, Seat, Socket};
 use super::sockets::{self, BoundAddress};
 use super::{Dataplane, LoopFailure};
-use crate::config::{Config, ConnectionLimits, ListenAddress};
+use crate::config::{Config, ConnectionLimits, Limits, ListenAddress};
 use crate::counters::LoopCounters;
 use crate::egress::Nodes;
 use crate::loops::Mailbox;
@@ -171,7 +171,7 @@ impl Dataplane {
         let zones = config.zones.len();
         let shared = Arc::new(Shared {
             registry,
-            limits: config.limits,
+            limits: limits(&config, &plans),
             listeners,
             arenas,
             control,
@@ -229,6 +229,15 @@ fn plans(config: &Config) -> Vec<Plan<'_>> {
         limits: config.ingest.limits,
     });
     viewers.chain(encoders).collect()
+}
+
+/// The limits, with a time for cards to let go only where there may be cards.
+fn limits(config: &Config, plans: &[Plan<'_>]) -> Limits {
+    let mut limits = config.limits;
+    if plans.iter().all(|plan| plan.sealer != Sealer::Card) {
+        limits.nic_drain = Duration::ZERO;
+    }
+    limits
 }
 
 /// The loops that accept for a listener: for viewers all of them, or those of its zone. One for
