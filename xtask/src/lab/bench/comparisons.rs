@@ -61,14 +61,14 @@ pub(super) fn print(runs: &[Run]) -> String {
     for (what, with, without) in PAIRS {
         if let (Some(on), Some(off)) = (of(with), of(without)) {
             let ratio = on / off;
-            text += &format!("{what:<44} {on:>7.2} {off:>7.2} {ratio:>7.2}\n");
+            text += &format!("{what:<46} {on:>7.2} {off:>7.2} {ratio:>7.2}\n");
         }
     }
     if text.is_empty() {
         return text;
     }
     let head = format!(
-        "{:<44} {:>7} {:>7} {:>7}\n",
+        "{:<46} {:>7} {:>7} {:>7}\n",
         "whole guest, instructions a byte", "with", "without", "ratio"
     );
     head + &text
@@ -90,7 +90,7 @@ pub(super) fn crossing(step: &str) -> Option<String> {
     );
     for part in said.split("; ") {
         let (what, bytes) = part.split_once(": ")?;
-        text += &format!("{what:<44} {bytes}\n");
+        text += &format!("{what:<46} {bytes}\n");
     }
     Some(text)
 }

@@ -202,6 +202,11 @@ impl Homes<'_> {
         let added = since(&triples(&self.daemon.metrics()?)?, &before);
         let all: u64 = added.values().sum();
         ensure!((LARGE..LARGE + 1000).contains(&all), "{added:?}");
+        let fallen = self.daemon.bytes_by("ktls_fallback")?;
+        ensure!(
+            fallen >= there,
+            "{fallen} bytes by ktls_fallback, {there} by the other card"
+        );
         Ok(format!(
             "{there} bytes soon by the other card, then: {added:?}"
         ))
