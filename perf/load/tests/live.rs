@@ -93,7 +93,7 @@ fn stage(fault: Fault, tls: bool) -> Stage {
     (spec.cushion, spec.start_within) = (PATIENT, PATIENT);
     spec.board = Some(Arc::clone(&board));
     let sink = Sink::Http {
-        target: ingest,
+        targets: vec![ingest],
         tls: None,
         token: None,
     };

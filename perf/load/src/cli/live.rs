@@ -262,7 +262,7 @@ fn specs(
     let tls = arguments.produce_root.as_ref();
     let produce = ProduceSpec {
         sink: Sink::Http {
-            target,
+            targets: vec![target],
             tls: tls.map(|root| offer(root, false)).transpose()?,
             token: arguments.token.clone(),
         },

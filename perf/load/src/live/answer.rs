@@ -76,6 +76,11 @@ impl Answer {
         }
     }
 
+    /// The status, once the head is there; 0 before.
+    pub(crate) fn status(&self) -> u16 {
+        self.status
+    }
+
     /// Bytes that may be passed over unseen from here on.
     pub(crate) fn may_pass(&self) -> u64 {
         let opens = match self.asked {

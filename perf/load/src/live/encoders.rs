@@ -250,8 +250,9 @@ impl Encoders {
     fn connect(&mut self, index: usize) -> io::Result<()> {
         let (target, tls): (SocketAddr, &Option<Arc<ClientConfig>>) = match &self.spec.sink {
             Sink::Files(_) => return Ok(()),
-            Sink::Http { target, tls, .. } => (*target, tls),
-            Sink::Redis { targets, tls } => (targets[index % targets.len().max(1)], tls),
+            Sink::Http { targets, tls, .. } | Sink::Redis { targets, tls } => {
+                (targets[index % targets.len().max(1)], tls)
+            }
         };
         let feed = &mut self.feeds[index];
         if feed.connection.is_some() {
@@ -337,7 +338,7 @@ fn appear(folder: &Path, path: &str, bytes: &[u8]) -> io::Result<()> {
 
 /// Removes the file of a segment that has not been listed for long.
 fn forget(folder: &Path, media: &super::Media, track: usize, number: u64, listed: u64) {
-    if let Some(old) = number.checked_sub(listed * 2 + 2) {
+    if let Some(old) = number.checked_sub(listed + 3) {
         let path = media.path(track, old);
         // It may never have been written.
         let _ = fs::remove_file(folder.join(path.trim_start_matches('/')));

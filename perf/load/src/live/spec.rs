@@ -84,8 +84,8 @@ impl LiveSpec {
 pub enum Sink {
     /// PUT on one kept connection for each track.
     Http {
-        /// The server.
-        target: SocketAddr,
+        /// The servers: a track's is the one with its number, in turn.
+        targets: Vec<SocketAddr>,
         /// `None`: plain.
         tls: Option<Arc<ClientConfig>>,
         /// A bearer token.

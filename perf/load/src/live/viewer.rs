@@ -335,7 +335,7 @@ impl Viewer {
             let seconds = read.wire_bytes as f64 * 8.0 / spec.slow_rate.max(1.0);
             self.pause = Some(now + Duration::from_secs_f64(seconds));
         }
-        if read.wire_bytes > 0 && !self.began {
+        if answer.status() == 200 && !self.began {
             self.began = true;
             if self.asked.1.is_some() {
                 let took = now.duration_since(self.asked_at);
