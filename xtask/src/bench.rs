@@ -27,13 +27,13 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     Err(format!("{}: {}", bench.display(), command.exec()))
 }
 
-/// Whoever chose the servers may do without nginx.
+/// Whoever chose the servers may do without the others.
 fn needed_for(arguments: &[String]) -> Purpose {
     let words = ["--list", "--servers"];
     let does_without = |flag: &String| words.iter().any(|word| flag.starts_with(word));
     if arguments.iter().any(does_without) {
         Purpose::Demo
     } else {
-        Purpose::Test
+        Purpose::Bench
     }
 }

@@ -20,7 +20,7 @@ const PAGES: [Page; 8] = [
 relatives it installs it; otherwise it prints the one command to run and exits 1. With
 everything there it changes nothing.
 
-  bench       install nginx, too, which only the benchmarks need",
+  bench       install Redis and stunnel, too, which only the live benchmarks need",
     },
     Page {
         name: "demo",
@@ -54,8 +54,8 @@ demo of 20 seconds. The last line counts the tests.
         summary: "measure the daemon beside nginx and beside a floor program",
         usage: "cargo xtask bench NAME [--quick] [--runs N] [FLAG…]\ncargo xtask bench --list",
         text: "Builds the daemon, the floor program and the benchmarks in release mode, and runs one of them:
-delivery, handshakes, memory or paced. nginx is among what setup installs. The
-server has CPU 0 for itself, the generator CPU 1; nothing else should run. Prints a table, and
+delivery, handshakes, memory, paced, or with live streams viewers, flash, latency, ingest. What
+they are compared with, `setup bench` installs, and so does this. The server has CPU 0 for itself, the generator CPU 1; nothing else should run. Prints a table, and
 writes target/bench/NAME.json.
 
   --quick     short runs, to see that all works

@@ -38,8 +38,10 @@ pub(crate) enum SeenBy {
 pub(crate) enum Purpose {
     /// Building and showing the demo.
     Demo,
-    /// The tests, the checks and the benchmarks.
+    /// The tests, the checks and most benchmarks.
     Test,
+    /// What benchmarks compare the daemon with.
+    Bench,
 }
 
 impl Need {
@@ -143,6 +145,18 @@ pub(crate) const NEEDS: &[Need] = &[
         "makes the network namespaces of the tests",
         SeenBy::Program("ip"),
         Purpose::Test,
+    ),
+    debian(
+        "redis-server",
+        "is compared with in live benchmarks",
+        SeenBy::Program("redis-server"),
+        Purpose::Bench,
+    ),
+    debian(
+        "stunnel4",
+        "speaks TLS for it",
+        SeenBy::Program("stunnel"),
+        Purpose::Bench,
     ),
     rustup(
         "rustfmt",

@@ -8,15 +8,19 @@ use crate::packages::{From, Need, Purpose};
 use crate::probe;
 use std::process::{Command, ExitCode};
 
-/// Installs what anything here needs.
+/// Installs what the tests need; with `bench`, what benchmarks compare the daemon with, too.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
-    if !arguments.is_empty() {
-        return Err(format!(
-            "setup takes no arguments, not {}",
-            arguments.join(" ")
-        ));
-    }
-    let ready = ensure(Purpose::Test)?;
+    let purpose = match arguments {
+        [] => Purpose::Test,
+        [word] if word == "bench" => Purpose::Bench,
+        _ => {
+            return Err(format!(
+                "setup takes bench or nothing, not {}",
+                arguments.join(" ")
+            ));
+        }
+    };
+    let ready = ensure(purpose)?;
     if ready {
         println!("setup: everything is there");
     }

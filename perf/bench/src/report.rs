@@ -179,7 +179,11 @@ impl Report {
             writeln!(f)?;
         }
         let ours = self.headline(case, "ours");
-        for (server, what) in [("floor", "times the floor's"), ("nginx", "times nginx's")] {
+        for (server, what) in [
+            ("floor", "times the floor's"),
+            ("nginx", "times nginx's"),
+            ("redis", "times Redis's"),
+        ] {
             if let (Some(ours), Some(other)) = (ours, self.headline(case, server)) {
                 let times = short(ours / other);
                 writeln!(f, "our {} is {times} {what}", self.headline)?;

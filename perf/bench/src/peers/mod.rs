@@ -18,12 +18,14 @@ use crate::bed::Bed;
 use crate::cli::Arguments;
 
 mod floor;
-mod nginx;
+pub(crate) mod nginx;
 mod ours;
+pub(crate) mod ours_live;
+pub(crate) mod redis;
 mod upload;
 
 /// A server must take connections within this time.
-const READY_MAX: Duration = Duration::from_secs(30);
+pub(crate) const READY_MAX: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
 
 /// Which server.
@@ -35,6 +37,8 @@ pub enum Kind {
     Nginx,
     /// The floor program.
     Floor,
+    /// Redis, a subscriber that writes files, and nginx (live scenarios).
+    Redis,
 }
 
 impl Kind {
@@ -45,6 +49,7 @@ impl Kind {
             Kind::Ours => "ours",
             Kind::Nginx => "nginx",
             Kind::Floor => "floor",
+            Kind::Redis => "redis",
         }
     }
 }
@@ -58,6 +63,12 @@ pub struct Programs {
     pub floor: PathBuf,
     /// nginx.
     pub nginx: PathBuf,
+    /// Redis.
+    pub redis: PathBuf,
+    /// What speaks TLS for it.
+    pub stunnel: PathBuf,
+    /// What writes files of what Redis publishes.
+    pub subscriber: PathBuf,
 }
 
 impl Programs {
@@ -70,24 +81,41 @@ impl Programs {
             zonecast: arguments.zonecast.clone(),
             floor: arguments.floor.clone(),
             nginx: on_path(&arguments.nginx),
+            redis: on_path(Path::new("redis-server")),
+            stunnel: on_path(Path::new("stunnel")),
+            subscriber: std::env::current_exe()?.with_file_name("zonecast-subscriber"),
         };
+        let daemon = (
+            &programs.zonecast,
+            "cargo build --release -p zonecast builds it",
+        );
+        let built = "cargo build --release -p zonecast-bench builds it";
+        let nginx = (
+            &programs.nginx,
+            "cargo xtask setup installs it (nginx-light)",
+        );
         for kind in kinds {
-            let (program, hint) = match kind {
-                Kind::Ours => (
-                    &programs.zonecast,
-                    "cargo build --release -p zonecast builds it",
-                ),
-                Kind::Nginx => (
-                    &programs.nginx,
-                    "cargo xtask setup installs it (nginx-light)",
-                ),
-                Kind::Floor => (
-                    &programs.floor,
-                    "cargo build --release -p zonecast-bench builds it",
-                ),
+            let needed = match kind {
+                Kind::Ours => vec![daemon],
+                Kind::Nginx => vec![nginx],
+                Kind::Floor => vec![(&programs.floor, built)],
+                Kind::Redis => vec![
+                    nginx,
+                    (
+                        &programs.redis,
+                        "cargo xtask setup bench installs it (redis-server)",
+                    ),
+                    (
+                        &programs.stunnel,
+                        "cargo xtask setup bench installs it (stunnel4)",
+                    ),
+                    (&programs.subscriber, built),
+                ],
             };
-            if !program.is_file() {
-                bail!("{} is not there; {hint}", program.display());
+            for (program, hint) in needed {
+                if !program.is_file() {
+                    bail!("{} is not there; {hint}", program.display());
+                }
             }
         }
         Ok(programs)
@@ -108,8 +136,10 @@ fn on_path(program: &Path) -> PathBuf {
 }
 
 /// What keeps a server alive.
-enum Process {
+pub(crate) enum Process {
+    /// The daemon.
     Daemon(Daemon),
+    /// Anything else.
     Child(Child),
 }
 
@@ -143,6 +173,7 @@ impl Peer {
             Kind::Ours => ours::start(bed, &runtime),
             Kind::Nginx => nginx::start(bed),
             Kind::Floor => floor::start(bed, bed.floor_records),
+            Kind::Redis => Err(anyhow::anyhow!("it takes part in live scenarios only")),
         };
         usage::pin(bed.load_cpu)?;
         let (mut process, target) = started.with_context(|| format!("no {}", kind.label()))?;
@@ -181,7 +212,7 @@ impl Peer {
 }
 
 impl Process {
-    fn child(&mut self) -> &mut Child {
+    pub(crate) fn child(&mut self) -> &mut Child {
         match self {
             Process::Daemon(daemon) => daemon.child(),
             Process::Child(child) => child,
@@ -190,12 +221,12 @@ impl Process {
 }
 
 /// One free port, and the address with it.
-fn free_address() -> Result<SocketAddr> {
+pub(crate) fn free_address() -> Result<SocketAddr> {
     Ok(Ports::four(Ports::pick()?.https))
 }
 
 /// Waits until a server takes connections.
-fn listening(child: &mut Child, target: SocketAddr) -> Result<()> {
+pub(crate) fn listening(child: &mut Child, target: SocketAddr) -> Result<()> {
     let deadline = Instant::now() + READY_MAX;
     loop {
         if std::net::TcpStream::connect(target).is_ok() {
@@ -215,7 +246,7 @@ fn listening(child: &mut Child, target: SocketAddr) -> Result<()> {
 }
 
 /// Keeps every thread of a process on one CPU, whatever the threads chose themselves.
-fn keep_on(pid: u32, cpu: usize) -> Result<()> {
+pub(crate) fn keep_on(pid: u32, cpu: usize) -> Result<()> {
     let mut set = CpuSet::new();
     set.set(cpu);
     for thread in threads(pid)? {

@@ -11,10 +11,15 @@ use crate::figures::Figures;
 use crate::peers::{Kind, Peer};
 
 mod delivery;
+mod flash;
 mod handshakes;
+mod ingest;
+mod latency;
+mod live;
 mod memory;
 mod paced;
 pub mod sweep;
+mod viewers;
 
 /// A scenario.
 pub struct Scenario {
@@ -34,15 +39,23 @@ pub struct Scenario {
     pub sweeps: bool,
     /// Viewers that stall, at most: each may hold an object in the kernel.
     pub stalled_max: u32,
-    /// The figure that servers are compared by; less is better.
+    /// The figure that servers are compared by; less is better, but for `viewers` and `ingest`.
     pub headline: &'static str,
     /// Seconds of warm-up and of measuring, in full and in quick runs.
     seconds: [(u64, u64); 2],
-    run: fn(&Bed, &Peer, &str) -> Result<Figures>,
+    run: Measure,
+}
+
+/// How one run is made.
+enum Measure {
+    /// With a server that serves the bed's objects.
+    Served(fn(&Bed, &Peer, &str) -> Result<Figures>),
+    /// With live streams, and servers of its own.
+    Live(fn(&Bed, Kind, &str) -> Result<Figures>),
 }
 
 /// All of them.
-pub const SCENARIOS: [Scenario; 4] = [
+pub const SCENARIOS: [Scenario; 8] = [
     Scenario {
         name: "delivery",
         summary: "CPU seconds per GB of body, closed loop on kept connections",
@@ -54,7 +67,7 @@ pub const SCENARIOS: [Scenario; 4] = [
         stalled_max: 0,
         headline: "cpu_s_per_gb",
         seconds: [(3, 10), (1, 2)],
-        run: delivery::run,
+        run: Measure::Served(delivery::run),
     },
     Scenario {
         name: "handshakes",
@@ -67,7 +80,7 @@ pub const SCENARIOS: [Scenario; 4] = [
         stalled_max: 0,
         headline: "cpu_us_per_handshake",
         seconds: [(2, 10), (1, 2)],
-        run: handshakes::run,
+        run: Measure::Served(handshakes::run),
     },
     Scenario {
         name: "memory",
@@ -80,7 +93,7 @@ pub const SCENARIOS: [Scenario; 4] = [
         stalled_max: 1000,
         headline: "pss_bytes_per_viewer",
         seconds: [(0, 10), (0, 3)],
-        run: memory::run,
+        run: Measure::Served(memory::run),
     },
     Scenario {
         name: "paced",
@@ -93,7 +106,59 @@ pub const SCENARIOS: [Scenario; 4] = [
         stalled_max: 0,
         headline: "first_byte_p99_ms",
         seconds: [(10, 30), (3, 8)],
-        run: paced::run,
+        run: Measure::Served(paced::run),
+    },
+    Scenario {
+        name: "viewers",
+        summary: "the most viewers of live streams at 2 Mb/s without an error, while streams come in",
+        cases: &viewers::CASES,
+        servers: &[Kind::Ours, Kind::Nginx, Kind::Redis],
+        connections: 8000,
+        can_be_plain: false,
+        sweeps: false,
+        stalled_max: 0,
+        headline: "viewers",
+        seconds: [(60, 120), (10, 20)],
+        run: Measure::Live(viewers::run),
+    },
+    Scenario {
+        name: "flash",
+        summary: "1,667 joins a second beside viewers that stay",
+        cases: &[flash::FULL, flash::RESUMED],
+        servers: &[Kind::Ours, Kind::Nginx],
+        connections: 1000,
+        can_be_plain: false,
+        sweeps: false,
+        stalled_max: 0,
+        headline: "join_p99_ms",
+        seconds: [(15, 30), (5, 5)],
+        run: Measure::Live(flash::run),
+    },
+    Scenario {
+        name: "latency",
+        summary: "from the encoder's last byte of a segment to the viewer's last",
+        cases: &[latency::SLICED, latency::WHOLE],
+        servers: &[Kind::Ours, Kind::Nginx, Kind::Redis],
+        connections: 100,
+        can_be_plain: false,
+        sweeps: false,
+        stalled_max: 0,
+        headline: "last_byte_p99_ms",
+        seconds: [(12, 60), (10, 8)],
+        run: Measure::Live(latency::run),
+    },
+    Scenario {
+        name: "ingest",
+        summary: "the most streams that a CPU takes for some delivery nodes, and what they cost",
+        cases: &ingest::CASES,
+        servers: &[Kind::Ours, Kind::Redis],
+        connections: 1000,
+        can_be_plain: false,
+        sweeps: false,
+        stalled_max: 0,
+        headline: "cpu_s_per_gb",
+        seconds: [(10, 30), (4, 6)],
+        run: Measure::Live(ingest::run),
     },
 ];
 
@@ -114,8 +179,12 @@ impl Scenario {
     /// The server or the load failed.
     pub fn measure_once(&self, bed: &Bed, kind: Kind, case: &str) -> Result<Figures> {
         eprintln!("bench: {case}: starting {}", kind.label());
+        let run = match self.run {
+            Measure::Served(run) => run,
+            Measure::Live(run) => return run(bed, kind, case),
+        };
         let peer = Peer::start(kind, bed)?;
-        let measured = (self.run)(bed, &peer, case);
+        let measured = run(bed, &peer, case);
         match (measured, peer.stop()) {
             (Ok(figures), Ok(())) => Ok(figures),
             (Err(error), Ok(())) => Err(error),
