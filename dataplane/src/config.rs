@@ -63,6 +63,8 @@ pub struct ListenerConfig {
     /// TLS 1.2 only, so that a network card can seal it: mainline kernels hand cards no TLS 1.3. Counts
     /// only with `kernel_tls`.
     pub nic_tls12: bool,
+    /// Only this zone's loops accept here; `None`: all loops do.
+    pub zone: Option<u16>,
     /// What a connection of this listener may take.
     pub limits: ConnectionLimits,
 }
@@ -187,6 +189,9 @@ pub struct Limits {
     /// Bytes that the kernel may hold for TCP sockets, of all processes, before new viewers are
     /// refused; 0: half of what it allows itself.
     pub socket_memory_max: u64,
+    /// Ring memory that was lent to a network card is kept for this long after it was acknowledged;
+    /// zero: nothing is lent, bytes are copied.
+    pub nic_drain: Duration,
     /// A loop that is silent for this long is reported, and the process aborts.
     pub loop_stall: Duration,
     /// Ring memory of a stream that an encoder creates by its first PUT, a track.
@@ -208,6 +213,7 @@ impl Default for Limits {
             handshakes_per_turn: 8,
             send_buffers: 512,
             socket_memory_max: 0,
+            nic_drain: Duration::from_millis(500),
             loop_stall: Duration::from_secs(10),
             open_ring_bytes: 64 << 20,
         }

@@ -3,10 +3,16 @@
 //! Each loop owns one [`LoopCounters`] and is the only one that adds to it, so adding is a
 //! plain load and store on a cache line of its own; readers sum over the loops.
 
+mod ledger;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use zonecast_numa::ZoneId;
+
+use crate::egress::EgressZone;
+pub use ledger::BytesRow;
+use ledger::Ledger;
 
 /// The way a delivered byte took, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -184,6 +190,8 @@ pub struct LoopCounters {
     pub card_refusals: Count,
     /// Connections that have left their card.
     pub card_fallbacks: Count,
+    /// Bytes of rings that were lent to cards.
+    pub card_lent_bytes: Count,
     /// Bytes that sockets left of their last sends, kept now.
     pub rest_bytes: Count,
     /// Turns of the loop (each at most one system call).
@@ -196,14 +204,14 @@ pub struct LoopCounters {
     pub ingest_errors: [Count; IngestError::ALL.len()],
     /// Body bytes taken from encoders.
     pub ingest_bytes: Count,
-    /// Bytes to viewers by ring zone (the last row: no ring) and [`BytePath`].
-    bytes: Box<[[Count; BytePath::ALL.len()]]>,
+    /// Bytes to viewers.
+    bytes: Ledger,
 }
 
 impl LoopCounters {
-    /// Zeroes, for a loop of `zone` on a machine of `zones` zones.
+    /// Zeroes, for a loop of `zone` on a machine of `zones` zones, whose bytes should leave by `egress`.
     #[must_use]
-    pub fn new(zone: ZoneId, zones: usize) -> Arc<Self> {
+    pub fn new(zone: ZoneId, zones: usize, egress: EgressZone) -> Arc<Self> {
         Arc::new(Self {
             zone,
             viewers: Count::default(),
@@ -222,20 +230,21 @@ impl LoopCounters {
             card_handovers: Count::default(),
             card_refusals: Count::default(),
             card_fallbacks: Count::default(),
+            card_lent_bytes: Count::default(),
             rest_bytes: Count::default(),
             turns: Count::default(),
             pulse: Count::default(),
             responses: Default::default(),
             ingest_errors: Default::default(),
             ingest_bytes: Count::default(),
-            bytes: (0..=zones).map(|_| Default::default()).collect(),
+            bytes: Ledger::new(zone, zones, egress),
         })
     }
 
-    /// Counts `n` bytes handed to a viewer's socket; `ring` is the zone they lay in.
-    pub fn add_bytes(&self, ring: Option<ZoneId>, path: BytePath, n: u64) {
-        let row = ring.map_or(self.bytes.len() - 1, |z| usize::from(z.0));
-        self.bytes[row][path as usize].add(n);
+    /// Counts `n` bytes handed to a viewer's socket; `ring` is the zone they lay in, and `egress` where
+    /// they leave.
+    pub fn add_bytes(&self, ring: Option<ZoneId>, egress: EgressZone, path: BytePath, n: u64) {
+        self.bytes.add(ring, egress, path, n);
     }
 
     /// Counts one response.
@@ -251,38 +260,6 @@ impl LoopCounters {
     pub fn add_ingest_error(&self, error: IngestError) {
         self.ingest_errors[error as usize].add(1);
     }
-
-    fn bytes_rows(&self) -> impl Iterator<Item = BytesRow> + '_ {
-        let last = self.bytes.len() - 1;
-        self.bytes.iter().enumerate().flat_map(move |(row, paths)| {
-            let ring_zone = (row < last).then_some(row as u16);
-            BytePath::ALL
-                .into_iter()
-                .zip(paths)
-                .map(move |(path, count)| BytesRow {
-                    ring_zone,
-                    loop_zone: self.zone.0,
-                    egress_zone: None,
-                    path,
-                    bytes: count.get(),
-                })
-        })
-    }
-}
-
-/// Bytes by the triple that siloing is judged by, and by path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BytesRow {
-    /// Zone of the ring they were read from; `None` for what lies in no ring.
-    pub ring_zone: Option<u16>,
-    /// Zone of the loop that sent them.
-    pub loop_zone: u16,
-    /// Zone of the device they left by; `None` where that is not known.
-    pub egress_zone: Option<u16>,
-    /// The path they took.
-    pub path: BytePath,
-    /// How many.
-    pub bytes: u64,
 }
 
 /// The sums of one zone.
@@ -324,6 +301,8 @@ pub struct ZoneCounters {
     pub card_refusals: u64,
     /// See [`LoopCounters::card_fallbacks`].
     pub card_fallbacks: u64,
+    /// See [`LoopCounters::card_lent_bytes`].
+    pub card_lent_bytes: u64,
     /// See [`LoopCounters::rest_bytes`].
     pub rest_bytes: u64,
     /// See [`LoopCounters::turns`].
@@ -380,15 +359,7 @@ fn add_loop(sum: &mut CounterSnapshot, from: &LoopCounters) {
     for (total, count) in sum.ingest_errors.iter_mut().zip(&from.ingest_errors) {
         total.1 += count.get();
     }
-    for row in from.bytes_rows() {
-        let same = |r: &&mut BytesRow| {
-            (r.ring_zone, r.loop_zone, r.path) == (row.ring_zone, row.loop_zone, row.path)
-        };
-        match sum.bytes.iter_mut().find(same) {
-            Some(total) => total.bytes += row.bytes,
-            None => sum.bytes.push(row),
-        }
-    }
+    ledger::sum(&mut sum.bytes, from.bytes.rows());
     let zone = &mut sum.zones[usize::from(from.zone.0)];
     zone.loops += 1;
     zone.viewers += from.viewers.get();
@@ -407,6 +378,7 @@ fn add_loop(sum: &mut CounterSnapshot, from: &LoopCounters) {
     zone.card_handovers += from.card_handovers.get();
     zone.card_refusals += from.card_refusals.get();
     zone.card_fallbacks += from.card_fallbacks.get();
+    zone.card_lent_bytes += from.card_lent_bytes.get();
     zone.rest_bytes += from.rest_bytes.get();
     zone.turns += from.turns.get();
     zone.ingest_bytes += from.ingest_bytes.get();
@@ -425,29 +397,35 @@ fn add_loop(sum: &mut CounterSnapshot, from: &LoopCounters) {
 mod tests {
     use super::*;
 
-    /// Two loops of one zone and one of another add up by zone and by triple.
+    /// Two loops of one zone and one of another add up by zone and by triple; of what leaves elsewhere
+    /// than it should there are no zeroes.
     #[test]
     fn sums_by_zone_and_triple() {
-        let loops = [0, 0, 1].map(|z| LoopCounters::new(ZoneId(z), 2));
+        let loops = [0, 0, 1].map(|z| LoopCounters::new(ZoneId(z), 2, EgressZone::Zone(z)));
+        let (own, other) = (EgressZone::Zone(0), EgressZone::Unknown);
         for (n, counters) in loops.iter().enumerate() {
             counters.viewers.add(1 + n as u64);
-            counters.add_bytes(Some(ZoneId(1)), BytePath::Plain, 10);
+            counters.add_bytes(Some(ZoneId(1)), own, BytePath::Plain, 10);
+            counters.add_bytes(Some(ZoneId(1)), other, BytePath::Plain, 1);
             counters.add_response(999);
         }
-        loops[2].add_bytes(None, BytePath::UserspaceTls, 5);
+        loops[2].add_bytes(None, own, BytePath::UserspaceTls, 5);
         let sum = snapshot(&loops, 2);
         assert_eq!((sum.zones[0].viewers, sum.zones[1].viewers), (3, 3));
         assert_eq!((sum.zones[0].loops, sum.zones[1].loops), (2, 1));
-        let bytes = |ring, zone, path| {
-            let row = sum
-                .bytes
-                .iter()
-                .find(|r| (r.ring_zone, r.loop_zone, r.path) == (ring, zone, path));
-            row.expect("every triple has a row").bytes
+        let bytes = |ring, zone, out, path| {
+            let key = |r: &&BytesRow| (r.ring_zone, r.loop_zone, r.egress_zone, r.path);
+            let row = sum.bytes.iter().find(|r| key(r) == (ring, zone, out, path));
+            row.map(|row| row.bytes)
         };
-        assert_eq!(bytes(Some(1), 0, BytePath::Plain), 20);
-        assert_eq!(bytes(Some(1), 1, BytePath::Plain), 10);
-        assert_eq!(bytes(None, 1, BytePath::UserspaceTls), 5);
+        assert_eq!(bytes(Some(1), 0, own, BytePath::Plain), Some(20));
+        assert_eq!(bytes(Some(1), 0, other, BytePath::Plain), Some(2));
+        assert_eq!(bytes(Some(1), 1, own, BytePath::Plain), Some(10));
+        assert_eq!(bytes(None, 1, own, BytePath::UserspaceTls), Some(5));
+        assert_eq!(bytes(Some(0), 0, own, BytePath::Ktls), Some(0));
+        assert_eq!(bytes(Some(0), 0, other, BytePath::Ktls), None);
+        let all: u64 = sum.bytes.iter().map(|row| row.bytes).sum();
+        assert_eq!(all, 38);
         assert_eq!(sum.zones[1].responses, [(500, 1)]);
     }
 }

@@ -16,6 +16,7 @@ mod config;
 pub mod counters;
 mod dataplane;
 mod delivery;
+mod egress;
 mod ingest;
 mod loops;
 mod peer;
@@ -33,4 +34,5 @@ pub use dataplane::{
     BoundAddress, Dataplane, LoopFailure, ReloadError, ReloadSummary, StalledLoop, StartError,
     TICKET_LIFETIME,
 };
+pub use egress::EgressZone;
 pub use status::{StreamStatus, TrackStatus};

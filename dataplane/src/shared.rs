@@ -9,6 +9,7 @@ use zonecast_numa::{Arena, ControlMemory, ZoneId};
 
 use crate::config::{ConnectionLimits, Limits};
 use crate::counters::LoopCounters;
+use crate::egress::Nodes;
 use crate::peer::Role;
 use crate::socket_memory::SocketMemory;
 use crate::stream::{Registry, Saver};
@@ -30,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) loops_busy: AtomicUsize,
     pub(crate) saver: Option<Saver>,
     pub(crate) socket_memory: SocketMemory,
+    /// Which nodes the zones are.
+    pub(crate) nodes: Nodes,
     /// What the kernel can seal.
     pub(crate) kernel_tls: KernelTls,
     /// An upload that is silent for this long is aborted.

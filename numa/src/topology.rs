@@ -116,10 +116,29 @@ impl Topology {
 }
 
 /// The node that a network card is attached to, by the kernel's files under `sys` (`/sys`); `None`
-/// for one that is not a card, and where nobody knows.
+/// for one that is not a card, and where nobody knows. What is made of cards (a bond, a bridge, a
+/// VLAN) is where all of them are, if that is one node.
 #[must_use]
 pub fn node_of_nic(sys: &Path, name: &str) -> Option<u32> {
     from_sysfs::node_of_nic(&Sysfs::with_sys(sys), name)
+}
+
+/// How many nodes the machine has, by the kernel's files under `sys` (`/sys`), whatever this process
+/// may use of them; 1 for a kernel without NUMA.
+#[must_use]
+pub fn nodes_online(sys: &Path) -> usize {
+    let found = from_sysfs::read(&Sysfs::with_sys(sys));
+    found.map_or(1, |found| found.nodes.len().max(1))
+}
+
+/// Whether any network interface is known to be near some node, by the files under `sys` (`/sys`).
+#[must_use]
+pub fn any_nic_has_a_node(sys: &Path) -> bool {
+    let sysfs = Sysfs::with_sys(sys);
+    let names = sysfs.sys_names("class/net");
+    names
+        .iter()
+        .any(|name| from_sysfs::node_of_nic(&sysfs, name).is_some())
 }
 
 /// Applies the process's limits and places the network cards.

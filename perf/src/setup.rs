@@ -113,6 +113,8 @@ pub struct Setup {
     pub ring: String,
     /// More TOML for each of the viewers' listeners (keys).
     pub listeners: String,
+    /// Encoders speak TLS.
+    pub ingest_tls: bool,
     /// More TOML for `[ingest]` (keys).
     pub ingest: String,
     /// More TOML, appended as it is (sections of its own).
@@ -135,6 +137,7 @@ impl Setup {
             arena: "256MiB".to_owned(),
             ring: "32MiB".to_owned(),
             listeners: String::new(),
+            ingest_tls: false,
             ingest: String::new(),
             more: String::new(),
         })
@@ -191,8 +194,8 @@ impl Setup {
             }
         }
         add(format_args!(
-            "[ingest]\nlisten = \"127.0.0.1:{ingest}\"\ntls = false\n{}",
-            self.ingest
+            "[ingest]\nlisten = \"127.0.0.1:{ingest}\"\ntls = {}\n{}",
+            self.ingest_tls, self.ingest
         ));
         let token = hex(&Sha256::digest(self.token.as_bytes()));
         for stream in &self.streams {

@@ -20,7 +20,8 @@ const PAGES: [Page; 9] = [
 relatives it installs it; otherwise it prints the one command to run and exits 1. With
 everything there it changes nothing.
 
-  bench       install Varnish, hitch and perf, too, which benchmarks and `profile` use",
+  bench       install Varnish, hitch, Redis and stunnel, too, which benchmarks leave out where they are
+              not installed, and perf, which `profile` uses",
     },
     Page {
         name: "demo",
@@ -51,10 +52,10 @@ demo of 20 seconds. The last line counts the tests.
     },
     Page {
         name: "bench",
-        summary: "measure the daemon beside nginx and beside a floor program",
+        summary: "measure the daemon beside other servers and a floor program",
         usage: "cargo xtask bench NAME [--quick] [--runs N] [--against FILE] [FLAG…]\ncargo xtask bench --list\ncargo xtask bench report [--readme FILE]",
         text: "Builds the daemon, the floor program and the benchmarks in release mode, and runs one of them
-(--list names them). The other servers are among what setup installs. The server has CPU 0 for itself,
+(--list names them). What they are compared with, `setup bench` installs. The server has CPU 0 for itself,
 the generator CPU 1; nothing else should run. Prints tables, and keeps the results in perf/results,
 in a file named after what was measured, when and where.
 
@@ -116,7 +117,8 @@ kept in target/lab. It exits 0 only if every step passed.
   list          the suites and the kernels
   shell         a prompt in the guest; Ctrl-A X ends it
   bench WORD…   instructions of the guest for each byte delivered, by the daemon, nginx and a bare
-                program; only rows with one of these words. Seven minutes; also in target/lab/bench.json
+                program; only rows with one of these words. Without words also what crosses between
+                nodes. Eight minutes; the rows also in target/lab/bench.json
   --runs N      how often the benchmark measures (default: 2); the table shows how far runs differ
   --kernel K    7, 6.12 or 6.1, whatever the suites are made for
   --profile P   dev or release (default: release); ZONECAST_BIN names a daemon that is built already",

@@ -7,15 +7,11 @@
 use crate::workspace::Member;
 
 /// The layers, highest first. Tests look at everything, and use perf's viewers and tee.
-const LAYERS: [&[&str]; 7] = [
+const LAYERS: [&[&str]; 8] = [
     &["zonecast-tests", "zonecast-fuzz"],
     &["zonecast-bench"],
-    &[
-        "zonecast",
-        "zonecast-capi",
-        "zonecast-perf",
-        "zonecast-load",
-    ],
+    &["zonecast-load"],
+    &["zonecast", "zonecast-capi", "zonecast-perf"],
     &["zonecast-control", "zonecast-archive"],
     &["zonecast-ebpf", "zonecast-dataplane"],
     &["zonecast-ring", "zonecast-io", "zonecast-proto"],

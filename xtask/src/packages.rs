@@ -38,7 +38,7 @@ pub(crate) enum SeenBy {
 pub(crate) enum Purpose {
     /// Building and showing the demo.
     Demo,
-    /// The tests, the checks and the benchmarks.
+    /// The tests, the checks and most benchmarks.
     Test,
     /// What benchmarks do without if they must.
     Bench,
@@ -141,6 +141,12 @@ pub(crate) const NEEDS: &[Need] = &[
         Purpose::Test,
     ),
     debian(
+        "iproute2",
+        "makes the network namespaces of the tests",
+        SeenBy::Program("ip"),
+        Purpose::Test,
+    ),
+    debian(
         "varnish",
         "is measured beside the daemon",
         SeenBy::Program("varnishd"),
@@ -153,16 +159,22 @@ pub(crate) const NEEDS: &[Need] = &[
         Purpose::Bench,
     ),
     debian(
+        "redis-server",
+        "is compared with in live benchmarks",
+        SeenBy::Program("redis-server"),
+        Purpose::Bench,
+    ),
+    debian(
+        "stunnel4",
+        "speaks TLS for Redis",
+        SeenBy::Program("stunnel"),
+        Purpose::Bench,
+    ),
+    debian(
         "linux-perf",
         "says where the time goes (cargo xtask profile)",
         SeenBy::Program("perf"),
         Purpose::Bench,
-    ),
-    debian(
-        "iproute2",
-        "makes the network namespaces of the tests",
-        SeenBy::Program("ip"),
-        Purpose::Test,
     ),
     rustup(
         "rustfmt",

@@ -70,10 +70,21 @@ pub const RECORD_MESSAGE_MAX: usize = 8;
 pub struct Leaving {
     /// The device's number.
     pub device: u32,
-    /// Who sealed for it when its key was set.
-    pub offload: Offload,
-    /// When this was.
+    /// The NUMA node that the device is near; `None` where it has none or nobody knows.
+    pub node: Option<u32>,
+    /// When its key was set, if the kernel was given one.
     pub seen: Epoch,
+}
+
+/// What of the bytes that were lent to a connection is not acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owed {
+    /// None.
+    Nothing,
+    /// So many pieces.
+    Pieces(usize),
+    /// Some, and of those some that are wanted back.
+    Wanted,
 }
 
 /// A listening socket of one driver.
@@ -208,11 +219,17 @@ pub trait Driver {
     /// When the message is longer than [`RECORD_MESSAGE_MAX`].
     fn send_record(&mut self, conn: Conn, record_type: u8, message: &[u8], token: Token) -> OpId;
 
-    /// By which device a connection leaves, and who seals it.
+    /// By which device a connection leaves now.
     ///
     /// # Errors
     /// Why the driver cannot tell.
     fn leaving(&mut self, conn: Conn) -> io::Result<Leaving>;
+
+    /// Who seals a connection's records, as was decided when its key was set.
+    ///
+    /// # Errors
+    /// Why the driver cannot tell.
+    fn offload(&mut self, conn: Conn) -> io::Result<Offload>;
 
     /// Whether connections may leave otherwise than when this was last asked.
     fn leaving_changed(&mut self) -> bool;
@@ -220,16 +237,56 @@ pub trait Driver {
     /// Whether a device has been down after a connection was seen to leave by it.
     fn was_down(&self, leaving: Leaving) -> bool;
 
+    /// From here on [`Driver::lend`] may be used for a connection that a network card seals.
+    ///
+    /// # Errors
+    /// Why the driver cannot lend to it; one that lends to nobody need not say more.
+    fn may_lend(&mut self, _conn: Conn) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Sends what the socket takes of `span` now, without a copy: the card reads the bytes where they
+    /// lie, when it sends them and when it sends them again. How many bytes were taken; 0 where there
+    /// is no room. `hold` is kept until the peer has acknowledged them and the card let go of them.
+    /// `more` says that further bytes are there to follow: they may wait for them, to fill a record.
+    ///
+    /// # Errors
+    /// Those of sending; nothing was taken then.
+    fn lend(
+        &mut self,
+        _conn: Conn,
+        _span: Span,
+        _hold: Self::Hold,
+        _more: bool,
+    ) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// What of the bytes that were lent to a connection is not acknowledged, and whether any of that is
+    /// wanted back, by what keeps it.
+    ///
+    /// # Errors
+    /// When the driver cannot tell what is acknowledged: the connection is to be aborted.
+    fn owed(
+        &mut self,
+        _conn: Conn,
+        _is_wanted: impl FnMut(&Self::Hold) -> bool,
+    ) -> io::Result<Owed> {
+        Ok(Owed::Nothing)
+    }
+
     /// Finishes our sending side; the peer sees the end of the stream.
     fn shutdown(&mut self, conn: Conn, token: Token) -> OpId;
 
-    /// Closes the connection; [`Event::Closed`] follows.
+    /// Closes the connection; [`Event::Closed`] follows. Where bytes that were lent to it are not yet
+    /// acknowledged the close waits for that, and in the end becomes an abort.
     ///
     /// # Panics
     /// When anything else is still in flight on the connection.
     fn close(&mut self, conn: Conn, token: Token);
 
-    /// Closes the connection with a reset, so that a cut response never looks complete.
+    /// Closes the connection with a reset, so that a cut response never looks complete. A close that
+    /// waits becomes one.
     /// A Unix socket has no reset: there the peer sees the end of the stream.
     ///
     /// # Panics

@@ -16,13 +16,18 @@ use crate::socket_option::set_option;
 
 pub(crate) const SOL_TLS: u32 = 282;
 pub(crate) const TLS_TX: u32 = 1;
+pub(crate) const TLS_TX_ZEROCOPY_RO: u32 = 3;
 pub(crate) const TCP_ULP: u32 = 31;
 pub(crate) const TLS_SET_RECORD_TYPE: i32 = 1;
 /// What TCP_ULP is set to.
 pub(crate) static ULP: [u8; 3] = *b"tls";
 
 /// The longest of the kernel's structures.
-const KEY_BYTES_MAX: usize = 56;
+pub(crate) const KEY_BYTES_MAX: usize = 56;
+/// Version and cipher, with which each of them begins: two numbers of 16 bits.
+pub(crate) const INFO_BYTES: usize = 4;
+/// The number of the next record, with which each of them ends.
+pub(crate) const SEQUENCE: usize = 8;
 const IV: usize = 12;
 /// Bytes of an AES-GCM nonce that stay as they are for all records of a key.
 const SALT: usize = 4;
@@ -50,7 +55,7 @@ pub enum TlsCipher {
 impl TlsVersion {
     const ALL: [TlsVersion; 2] = [TlsVersion::Tls12, TlsVersion::Tls13];
 
-    fn number(self) -> u16 {
+    pub(crate) fn number(self) -> u16 {
         match self {
             TlsVersion::Tls12 => 0x0303,
             TlsVersion::Tls13 => 0x0304,
@@ -64,6 +69,16 @@ impl TlsCipher {
         TlsCipher::Aes256Gcm,
         TlsCipher::ChaCha20Poly1305,
     ];
+
+    /// The cipher of this number.
+    pub(crate) fn of(number: u16) -> Option<TlsCipher> {
+        TlsCipher::ALL.into_iter().find(|c| c.number() == number)
+    }
+
+    /// Bytes of the kernel's structure for it.
+    pub(crate) fn info_bytes(self) -> usize {
+        INFO_BYTES + IV + self.key_bytes() + SEQUENCE
+    }
 
     fn number(self) -> u16 {
         match self {

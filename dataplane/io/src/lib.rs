@@ -19,8 +19,8 @@ pub mod uring;
 pub mod wake;
 
 pub use driver::{
-    Completion, Conn, Driver, Event, Leaving, ListenerId, OpId, Outgoing, RECORD_MESSAGE_MAX, Time,
-    Token,
+    Completion, Conn, Driver, Event, Leaving, ListenerId, OpId, Outgoing, Owed, RECORD_MESSAGE_MAX,
+    Time, Token,
 };
 pub use kernel_tls::{KernelKey, KernelTls, TlsCipher, TlsVersion};
 pub use pool::{BUFFER_BYTES, BURST_BYTES, Buffer, Received};

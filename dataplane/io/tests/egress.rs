@@ -249,7 +249,7 @@ fn a_change_is_told_whoever_reads_it_first() {
     inside(|namespace| {
         namespace.with_two_links();
         let mut bench = common::Bench::<()>::new(common::config());
-        bench.driver.watch_egress().unwrap();
+        bench.driver.watch_egress(Path::new("/sys")).unwrap();
         let (_, address) = bench.listen("127.0.0.1", Descriptors::Plain);
         let (_client, conn) = bench.connect(address);
         assert!(!bench.driver.leaving_changed());
@@ -267,4 +267,49 @@ fn a_change_is_told_whoever_reads_it_first() {
         assert!(bench.driver.leaving_changed());
         assert!(!bench.driver.leaving_changed());
     });
+}
+
+/// Shows that a driver tells the node of the device by which a connection leaves just then, also
+/// after its route was moved.
+#[test]
+fn the_node_is_that_of_the_device_of_the_moment() {
+    inside(|namespace| {
+        namespace.with_two_links();
+        let sys = tempfile::tempdir().unwrap();
+        for (name, node) in [("a1", "1"), ("a2", "0")] {
+            let device = sys.path().join("class/net").join(name).join("device");
+            std::fs::create_dir_all(&device).unwrap();
+            std::fs::write(device.join("numa_node"), node).unwrap();
+        }
+        let mut bench = common::Bench::<()>::new(common::config());
+        bench.driver.watch_egress(sys.path()).unwrap();
+        let (_, address) = bench.listen("10.7.1.1", Descriptors::Plain);
+        let (_client, conn) = bench.connect(address);
+        let node = |bench: &mut common::Bench<()>| bench.driver.leaving(conn).map(|l| l.node);
+        assert_eq!(node(&mut bench).unwrap(), None, "loopback has none");
+        assert!(!bench.driver.leaving_changed());
+        namespace.ip("rule add from 10.7.1.1 lookup 100 pref 1");
+        namespace.ip("rule del from all lookup local");
+        namespace.ip("rule add from all lookup local pref 2");
+        for (device, expected) in [("a1", Some(1)), ("a2", Some(0))] {
+            namespace.ip(&format!("route replace default dev {device} table 100"));
+            assert!(bench.driver.leaving_changed());
+            assert_eq!(node(&mut bench).unwrap(), expected);
+        }
+    });
+}
+
+/// Shows that a connection with a direct descriptor cannot be asked about.
+#[test]
+fn a_direct_descriptor_is_not_known() {
+    let mut bench = common::Bench::<()>::new(common::config());
+    bench.driver.watch_egress(Path::new("/sys")).unwrap();
+    let (_, address) = bench.listen("127.0.0.1", Descriptors::Direct);
+    let (_client, conn) = bench.connect(address);
+    if bench.driver.peer(conn).is_some() {
+        println!("SKIP: no direct descriptors here");
+        return;
+    }
+    let error = bench.driver.leaving(conn).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::Unsupported);
 }

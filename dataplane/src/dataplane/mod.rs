@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use zonecast_io::KernelTls;
 use zonecast_numa::LoopId;
 
 pub use sockets::BoundAddress;
@@ -97,10 +98,16 @@ impl Dataplane {
         self.addresses.clone()
     }
 
-    /// One line each: which pages, kernel features and byte path were taken, and why.
+    /// One line each: which pages and kernel features were taken, and why.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
         self.notes.clone()
+    }
+
+    /// What the kernel was found to seal; nothing where no listener wants to know.
+    #[must_use]
+    pub fn kernel_tls(&self) -> &KernelTls {
+        &self.shared.kernel_tls
     }
 
     /// All counters just now.

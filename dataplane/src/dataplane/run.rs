@@ -3,6 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
+use std::time::Duration;
 
 use zonecast_io::{Descriptors, UringConfig, UringDriver, Waker};
 use zonecast_numa::pin;
@@ -13,6 +14,9 @@ use super::LoopFailure;
 use crate::loops::{Loop, Mailbox};
 use crate::peer::Role;
 use crate::shared::{Sealer, Shared};
+
+/// Where the kernel's files are.
+pub(super) const SYS: &str = "/sys";
 
 /// A listening socket of one loop.
 pub(super) struct Socket {
@@ -28,6 +32,10 @@ pub(super) struct Seat {
     pub(super) place: LoopPlace,
     pub(super) driver: UringConfig,
     pub(super) sockets: Vec<Socket>,
+    /// See [`Limits::nic_drain`](crate::config::Limits::nic_drain).
+    pub(super) nic_drain: Duration,
+    /// Viewers' connections are asked by which device they leave.
+    pub(super) asks: bool,
     /// Where it says that it has a driver, or why not.
     pub(super) ready: Sender<(usize, std::io::Result<Ready>)>,
     /// From where it gets what needs every loop's driver.
@@ -41,14 +49,14 @@ pub(super) struct Ready {
 }
 
 /// The thread's life.
-pub(super) fn run(seat: Seat) -> Result<(), LoopFailure> {
+pub(super) fn run(mut seat: Seat) -> Result<(), LoopFailure> {
     let id = seat.place.id;
     let failure = |error| LoopFailure {
         loop_id: id.0,
         error,
     };
     let at = usize::from(id.0);
-    let (driver, listeners) = match prepare(&seat.place, seat.driver, seat.sockets) {
+    let (driver, listeners) = match prepare(&mut seat) {
         Ok((driver, listeners, notes)) => {
             let waker = zonecast_io::Driver::waker(&driver);
             drop(seat.ready.send((at, Ok(Ready { waker, notes }))));
@@ -74,11 +82,9 @@ type Prepared = (
     Vec<String>,
 );
 
-fn prepare(
-    place: &LoopPlace,
-    config: UringConfig,
-    sockets: Vec<Socket>,
-) -> std::io::Result<Prepared> {
+/// Takes the seat's sockets.
+fn prepare(seat: &mut Seat) -> std::io::Result<Prepared> {
+    let place = &seat.place;
     let mut notes = Vec::new();
     if let Err(error) = pin::pin_current_thread(place.cpu) {
         notes.push(format!(
@@ -86,21 +92,34 @@ fn prepare(
             place.id, place.cpu
         ));
     }
-    let mut driver = UringDriver::new(config)?;
+    let mut driver = UringDriver::new(seat.driver.clone())?;
     notes.extend(
         driver
             .step_downs()
             .iter()
             .map(|s| format!("loop {}: {s}", place.id)),
     );
-    if sockets.iter().any(|socket| socket.sealer == Sealer::Card) {
-        driver.watch_egress()?;
+    if seat.asks
+        || seat
+            .sockets
+            .iter()
+            .any(|socket| socket.sealer == Sealer::Card)
+    {
+        driver.watch_egress(SYS.as_ref())?;
+        if !seat.nic_drain.is_zero()
+            && let Err(error) = driver.lend_pages(seat.nic_drain)
+        {
+            notes.push(format!(
+                "loop {}: bytes for cards are copied: {error}",
+                place.id
+            ));
+        }
     }
     let mut listeners = Vec::new();
-    for socket in sockets {
+    for socket in std::mem::take(&mut seat.sockets) {
         let descriptors = match socket.role {
             // Its connections are asked for their addresses.
-            Role::Viewer if socket.sealer == Sealer::Card => Descriptors::Plain,
+            Role::Viewer if seat.asks || socket.sealer == Sealer::Card => Descriptors::Plain,
             Role::Viewer => Descriptors::Direct,
             // Few, and their addresses are wanted in the log.
             Role::Encoder => Descriptors::Plain,

@@ -13,8 +13,9 @@ use super::memory::{self, Memory};
 use super::run::{self, Ready, Seat, Socket};
 use super::sockets::{self, BoundAddress};
 use super::{Dataplane, LoopFailure};
-use crate::config::{Config, ConnectionLimits, ListenAddress};
+use crate::config::{Config, ConnectionLimits, Limits, ListenAddress};
 use crate::counters::LoopCounters;
+use crate::egress::Nodes;
 use crate::loops::Mailbox;
 use crate::peer::Role;
 use crate::shared::{Listener, Sealer, Shared};
@@ -47,6 +48,14 @@ pub enum StartError {
         address: String,
         /// Why.
         error: std::io::Error,
+    },
+    /// A listener of a zone that does not exist.
+    #[error("listener {name}: zone {zone} does not exist")]
+    NoSuchZone {
+        /// The listener.
+        name: String,
+        /// The zone.
+        zone: u16,
     },
     /// TLS without a certificate.
     #[error("listener {0}: tls = true needs a certificate")]
@@ -84,6 +93,7 @@ struct Plan<'a> {
     tls: bool,
     sealer: Sealer,
     role: Role,
+    zone: Option<u16>,
     limits: ConnectionLimits,
 }
 
@@ -106,7 +116,11 @@ impl Dataplane {
         let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
         for plan in &plans {
             let acceptor = acceptor(plan, certificates.as_ref(), &tickets)?;
-            let loops = loops_of(plan, listeners.len(), places.len());
+            let loops = loops_of(plan, listeners.len(), &places);
+            if let Some(zone) = plan.zone.filter(|_| loops.is_empty()) {
+                let name = plan.name.to_owned();
+                return Err(StartError::NoSuchZone { name, zone });
+            }
             let (sockets, address) =
                 sockets::bind(plan.address, loops.len()).map_err(|error| StartError::Listen {
                     name: plan.name.to_owned(),
@@ -135,6 +149,7 @@ impl Dataplane {
             });
         }
         let kernel_tls = what_the_kernel_seals(&plans);
+        let nodes = Nodes::look(&config.zones, run::SYS.as_ref());
         let connections_max = plans.iter().map(|p| p.limits.connections_max).sum();
         let registry = registry(&config, &places, epoch_unix)?;
         let saver = saver(&config)?;
@@ -156,25 +171,25 @@ impl Dataplane {
         let zones = config.zones.len();
         let shared = Arc::new(Shared {
             registry,
-            limits: config.limits,
+            limits: limits(&config, &plans),
             listeners,
             arenas,
             control,
             loops: places.iter().map(|p| p.zone).collect(),
             counters: places
                 .iter()
-                .map(|p| LoopCounters::new(p.zone, zones))
+                .map(|p| LoopCounters::new(p.zone, zones, nodes.wanted(p.zone)))
                 .collect(),
             loops_busy: places.len().into(),
             saver,
-            kernel_tls: kernel_tls.clone(),
+            kernel_tls,
+            nodes,
             socket_memory: SocketMemory::new(config.limits.socket_memory_max),
             ingest_idle: config.ingest.ingest_idle,
             epoch_unix_ns: epoch_unix.as_nanos() as u64,
         });
         let (boxes, threads, more) = start_loops(&shared, &places, seats, &driver)?;
         notes.extend(more);
-        notes.push(byte_path_note(&plans, &kernel_tls));
         Ok(Self {
             shared,
             boxes,
@@ -201,6 +216,7 @@ fn plans(config: &Config) -> Vec<Plan<'_>> {
             _ => Sealer::Ours,
         },
         role: Role::Viewer,
+        zone: listener.zone,
         limits: listener.limits,
     });
     let encoders = config.ingest.addresses.iter().map(|address| Plan {
@@ -209,17 +225,33 @@ fn plans(config: &Config) -> Vec<Plan<'_>> {
         tls: config.ingest.tls,
         sealer: Sealer::Ours,
         role: Role::Encoder,
+        zone: None,
         limits: config.ingest.limits,
     });
     viewers.chain(encoders).collect()
 }
 
-/// The loops that accept for a listener: all of them for viewers. One for encoders, since
-/// two uploads of a name on two connections are to be taken in the order in which they came.
-fn loops_of(plan: &Plan<'_>, listener: usize, loops: usize) -> Range<usize> {
-    match plan.role {
-        Role::Viewer => 0..loops,
-        Role::Encoder => listener % loops..listener % loops + 1,
+/// The limits, with a time for cards to let go only where there may be cards.
+fn limits(config: &Config, plans: &[Plan<'_>]) -> Limits {
+    let mut limits = config.limits;
+    if plans.iter().all(|plan| plan.sealer != Sealer::Card) {
+        limits.nic_drain = Duration::ZERO;
+    }
+    limits
+}
+
+/// The loops that accept for a listener: for viewers all of them, or those of its zone. One for
+/// encoders, since two uploads of a name on two connections are to be taken in the order in which
+/// they came.
+fn loops_of(plan: &Plan<'_>, listener: usize, places: &[LoopPlace]) -> Range<usize> {
+    let loops = places.len();
+    match (plan.role, plan.zone) {
+        (Role::Viewer, None) => 0..loops,
+        (Role::Viewer, Some(zone)) => {
+            let first = places.partition_point(|place| place.zone.0 < zone);
+            first..places.partition_point(|place| place.zone.0 <= zone)
+        }
+        (Role::Encoder, _) => listener % loops..listener % loops + 1,
     }
 }
 
@@ -305,6 +337,8 @@ fn start_loops(
             place,
             driver,
             sockets,
+            nic_drain: shared.limits.nic_drain,
+            asks: shared.nodes.unasked().is_none(),
             ready,
             go: wait,
         };
@@ -359,29 +393,5 @@ fn what_the_kernel_seals(plans: &[Plan<'_>]) -> KernelTls {
         KernelTls::probe()
     } else {
         KernelTls::none("kernel_tls = false")
-    }
-}
-
-/// One line: which way bytes to viewers take, and why not a better one.
-fn byte_path_note(plans: &[Plan<'_>], kernel: &KernelTls) -> String {
-    let tls = plans
-        .iter()
-        .any(|plan| plan.tls && plan.role == Role::Viewer);
-    match (tls, kernel.refusal()) {
-        (false, _) => "byte path: plain (no TLS listener)".to_owned(),
-        (true, Some(reason)) => {
-            format!("byte path: userspace_tls for TLS listeners ({reason}), plain for the others")
-        }
-        (true, None) => {
-            let again = if kernel.rekeys() {
-                "keys can change"
-            } else {
-                "no change of keys: a KeyUpdate ends the connection"
-            };
-            format!(
-                "byte path: ktls for TLS listeners ({}; {again}), plain for the others",
-                kernel.described()
-            )
-        }
     }
 }

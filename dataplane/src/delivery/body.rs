@@ -170,6 +170,15 @@ fn end_or_wait(object: &Object, state: ObjectState, at: &Position) -> Next {
 }
 
 impl Position {
+    /// So many of the bytes that were just taken are not.
+    pub(crate) fn give_back(&mut self, n: usize) {
+        self.offset -= n as u64;
+        self.absolute -= n as u64;
+        if let Some(left) = &mut self.left {
+            *left += n as u64;
+        }
+    }
+
     /// So many bytes are taken.
     pub(crate) fn take(&mut self, n: usize) {
         self.offset += n as u64;

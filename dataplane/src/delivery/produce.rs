@@ -70,7 +70,8 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         };
         let made = self.make(id, &mut response);
         let head_sent = response.head_sent;
-        let more = !response.ended && !response.head_only && response.at.left.is_some();
+        let borrows = self.peers.get(id).is_some_and(|peer| peer.borrows);
+        let more = !borrows && !response.ended && !response.head_only && response.at.left.is_some();
         let asked = response.asked_again();
         let Some(peer) = self.peers.get_mut(id) else {
             return;
@@ -83,7 +84,11 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             }
             Made::FromRing(piece) => {
                 self.measure(id);
-                self.send_from_ring(id, piece);
+                match self.is_lent(id, &piece) {
+                    Some(true) => self.lend_from_ring(id, piece),
+                    Some(false) => self.send_from_ring(id, piece),
+                    None => {}
+                }
             }
             Made::NoBuffer => {
                 self.rest(id);
@@ -159,12 +164,17 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         };
         let mut head = &head_room[..head_len];
         let (mut filled, mut payload) = (0, 0);
-        let only_head = self.goes_from_ring(id, response) || response.head_only;
+        let from_ring = self.goes_from_ring(id, response);
+        let only_head = from_ring || response.head_only;
         let framing = if response.is_chunked() {
             SIZE_LINE_BYTES_MAX + CHUNK_END.len()
         } else {
             0
         };
+        if from_ring && let Some(piece) = self.first_of_borrower(id, response) {
+            (payload, filled) = self.put_piece(id, response, head, &piece, buffer)?;
+            head = &[];
+        }
         let mut records = 0;
         while !only_head && records < records_max {
             let most = Session::PLAINTEXT_MAX - head.len() - framing;
@@ -300,13 +310,18 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
     }
 
     fn make_from_ring(&mut self, id: PeerId, response: &mut Response) -> Made {
-        let most = super::from_ring::SEND_BYTES_MAX;
+        let borrower = self.peers.get(id).filter(|peer| peer.borrows);
+        let lent = borrower.map(|peer| super::lend::lend_bytes_max(peer.records));
+        let most = lent.unwrap_or(super::from_ring::SEND_BYTES_MAX);
         let mut next = self.next_piece(&response.body, &mut response.at, most);
         if matches!(next, Next::NotYet) && self.starts_waiting(id, response) {
             next = self.next_piece(&response.body, &mut response.at, most);
         }
         match next {
-            Next::Bytes(piece) => {
+            Next::Bytes(mut piece) => {
+                if lent.is_some() {
+                    piece.cut_at_page();
+                }
                 response.at.take(piece.len());
                 response.ended = response.at.left == Some(0);
                 response.in_flight = piece.len() as u64;

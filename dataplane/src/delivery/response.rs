@@ -20,6 +20,7 @@ use zonecast_ring::{ChunkRef, Lease};
 
 use super::Asked;
 use super::answer::Refused;
+use crate::egress::EgressZone;
 use crate::loops::Loop;
 use crate::peer::{How, Link, PeerId, Role, State};
 use crate::stream::{Object, Pinned, Stream};
@@ -219,6 +220,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         response.started = Some(now);
         peer.state.go(State::Response);
         peer.response = Some(response);
+        self.find_way_out(id);
         let look = self.request_timeout(id).min(RATE_INTERVAL);
         self.set_deadline(id, Some(now + look));
         self.pump(id);
@@ -230,9 +232,22 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             return;
         };
         peer.took_whole();
-        let path = peer.path();
+        let ended = peer.response.as_ref().is_some_and(|r| r.ended);
+        if self.count_sent(id) > 0 && ended {
+            self.response_done(id);
+        } else {
+            self.pump(id);
+        }
+    }
+
+    /// Counts the bytes of a send that is over, and says how many they are.
+    pub(super) fn count_sent(&mut self, id: PeerId) -> u64 {
+        let Some(peer) = self.peers.get_mut(id) else {
+            return 0;
+        };
+        let (path, egress) = (peer.path(), peer.egress);
         let Some(response) = &mut peer.response else {
-            return;
+            return 0;
         };
         let sent = std::mem::take(&mut response.in_flight);
         if let Link::Tls(session) = &mut peer.link {
@@ -241,13 +256,12 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         response.reading = None;
         response.rate_bytes += sent;
         if peer.role == Role::Viewer {
-            self.counters.add_bytes(response.ring_zone(), path, sent);
+            let egress = egress.or(self.shared.nodes.unasked());
+            let egress = egress.unwrap_or(EgressZone::Unknown);
+            let ring = response.ring_zone();
+            self.counters.add_bytes(ring, egress, path, sent);
         }
-        if response.ended && sent > 0 {
-            self.response_done(id);
-        } else {
-            self.pump(id);
-        }
+        sent
     }
 
     pub(crate) fn response_done(&mut self, id: PeerId) {

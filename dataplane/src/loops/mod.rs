@@ -26,7 +26,7 @@ use zonecast_ring::{Lease, LoopReader};
 pub(crate) use mailbox::{Mailbox, Message, Order, Post, Reply};
 
 use crate::counters::LoopCounters;
-use crate::delivery::Cards;
+use crate::delivery::{Borrowers, WaysOut};
 use crate::peer::{PeerId, Role, SCRATCH_BYTES, Slab};
 use crate::shared::Shared;
 use crate::stream::{StreamOwner, Track};
@@ -51,8 +51,10 @@ pub(crate) struct Loop<D: Driver<Hold = Lease>> {
     pub(crate) handshakes: VecDeque<PeerId>,
     /// Viewers whose response is being sent straight from a ring.
     pub(crate) from_ring: Vec<PeerId>,
-    /// Viewers whose records a network card seals.
-    pub(crate) cards: Cards,
+    /// Viewers of which it matters by which device they leave.
+    pub(crate) ways_out: WaysOut,
+    /// Viewers that bytes of rings are lent to.
+    pub(crate) borrowers: Borrowers,
     /// Streams that this loop owns, by number.
     pub(crate) owned: BTreeMap<usize, StreamOwner>,
     /// This loop's readers of rings, by ring number.
@@ -102,7 +104,8 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             starved: VecDeque::new(),
             handshakes: VecDeque::new(),
             from_ring: Vec::new(),
-            cards: Cards::default(),
+            ways_out: WaysOut::default(),
+            borrowers: Borrowers::default(),
             owned: BTreeMap::new(),
             readers: HashMap::new(),
             accepts: Accepts::new(listeners),

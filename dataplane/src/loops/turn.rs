@@ -50,7 +50,8 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             self.next_chore = now + CHORES;
             self.tend_streams();
             self.check_sends_from_rings();
-            self.tend_cards();
+            self.tend_ways_out();
+            self.tend_borrowers();
         }
         self.feed_starved();
         self.work_off_handshakes();
@@ -71,7 +72,8 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         let busy = draining
             || !self.owned.is_empty()
             || !self.from_ring.is_empty()
-            || !self.cards.is_empty();
+            || !self.ways_out.is_empty()
+            || !self.borrowers.is_empty();
         let chore = if busy { self.next_chore } else { now + PULSE };
         let soonest = [
             self.undelivered.then(|| now + POST_AGAIN),

@@ -25,6 +25,7 @@ pub(crate) use state::State;
 pub(crate) use teardown::How;
 
 use crate::delivery::{Card, Response, Wait};
+use crate::egress::EgressZone;
 use crate::ingest::Upload;
 
 /// A viewer may be so far ahead with pipelined requests.
@@ -56,6 +57,10 @@ pub(crate) struct Peer {
     pub(crate) kernel_key: Option<Box<KernelKey>>,
     /// Whether a card seals it.
     pub(crate) card: Card,
+    /// Bytes of rings are lent to it, instead of copied.
+    pub(crate) borrows: bool,
+    /// Where it leaves, once it was asked about.
+    pub(crate) egress: Option<EgressZone>,
     /// The kernel is being given a key.
     pub(crate) handover: Option<OpId>,
     /// The send in flight is a KeyUpdate.
@@ -117,6 +122,8 @@ impl Peer {
             send: None,
             kernel_key: None,
             card: Card::default(),
+            borrows: false,
+            egress: None,
             handover: None,
             changing_key: false,
             writable: None,

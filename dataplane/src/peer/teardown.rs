@@ -63,7 +63,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
 
     /// The socket is gone: so is the peer.
     pub(crate) fn closed(&mut self, id: PeerId) {
-        self.cards.forget(id);
+        self.ways_out.forget(id);
         if let Some(peer) = self.peers.remove(id) {
             self.shared.listeners[peer.listener].leave();
             self.count_peer(peer.role, false);

@@ -14,6 +14,7 @@ use super::flaws::Flawed;
 use super::{Door, SimulationConfig};
 use crate::counters::LoopCounters;
 use crate::dataplane::StartError;
+use crate::egress::Nodes;
 use crate::loops::{Loop, Mailbox};
 use crate::peer::Role;
 use crate::shared::{Listener, Sealer, Shared};
@@ -77,6 +78,7 @@ impl Life {
             loops_busy: config.loops.len().into(),
             saver: config.state_dir.as_ref().map(|_| Saver::without_thread()),
             socket_memory: SocketMemory::default(),
+            nodes: Nodes::one_each(zones),
             kernel_tls: KernelTls::all(),
             ingest_idle: config.ingest_idle,
             epoch_unix_ns: EPOCH.as_nanos() as u64,
@@ -181,6 +183,10 @@ fn registry(config: &SimulationConfig, now: Time) -> Registry {
 }
 
 fn counters(loops: &[u16], zones: usize) -> Vec<Arc<LoopCounters>> {
-    let counters = |zone: &u16| LoopCounters::new(ZoneId(*zone), zones);
+    let nodes = Nodes::one_each(zones);
+    let counters = |zone: &u16| {
+        let zone = ZoneId(*zone);
+        LoopCounters::new(zone, zones, nodes.wanted(zone))
+    };
     loops.iter().map(counters).collect()
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
+use zonecast_io::egress::Offload;
 use zonecast_io::sim::SimDriver;
 use zonecast_io::{
     Buffer, Completion, Conn, Driver, Event, KernelKey, Leaving, ListenerId, OpId, Outgoing, Time,
@@ -243,6 +244,10 @@ impl Driver for Flawed {
 
     fn leaving(&mut self, conn: Conn) -> std::io::Result<Leaving> {
         self.inner.leaving(conn)
+    }
+
+    fn offload(&mut self, conn: Conn) -> std::io::Result<Offload> {
+        self.inner.offload(conn)
     }
 
     fn leaving_changed(&mut self) -> bool {

@@ -7,6 +7,7 @@ use zonecast_proto::kind::Kind;
 
 use super::{Flaw, Simulation};
 use crate::counters::BytePath;
+use crate::egress::EgressZone;
 use crate::loops::{Message, Order, Reply};
 use crate::stream::{Entry, Pinned};
 
@@ -61,7 +62,7 @@ impl Simulation {
     }
 
     fn count_a_byte(&mut self) -> bool {
-        self.life.shared.counters[0].add_bytes(None, BytePath::Plain, 1);
+        self.life.shared.counters[0].add_bytes(None, EgressZone::Any, BytePath::Plain, 1);
         true
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use zonecast_dataplane::BytePath;
+use zonecast_dataplane::{BytePath, Dataplane, EgressZone};
 
 use crate::pipeline_support::{Client, Running, bytes, chunk, config};
 
@@ -72,12 +72,45 @@ fn counters_add_up() {
     let of_rings = sum(&|row| row.ring_zone.is_some());
     assert!((20 * 300_000..20 * 300_000 + 40 * 600).contains(&of_rings));
     assert_eq!(sum(&|row| row.path != BytePath::Plain), 0);
+    // Loopback is near no node, which matters where there are several.
+    let one = zonecast_numa::topology::nodes_online("/sys".as_ref()) == 1;
+    let out = if one {
+        EgressZone::Any
+    } else {
+        EgressZone::Unknown
+    };
+    assert_eq!(sum(&|row| row.egress_zone == out), received);
     for zone in [0, 1] {
         assert!(sum(&|row| row.loop_zone == zone) > 0);
         assert!(sum(&|row| row.ring_zone == Some(zone)) >= 20 * 100_000);
     }
     assert_eq!((running.responses(200), running.responses(404)), (80, 40));
     running.stop();
+}
+
+/// Who connects to the address of a zone is served by that zone's loops, wherever the stream lives; a
+/// zone that does not exist has none.
+#[test]
+fn a_zones_address_is_served_by_its_loops() {
+    let mut config = config();
+    config.listeners[0].zone = Some(1);
+    let running = Running::start(config);
+    assert_eq!(running.put("/live/a/x.ts", &bytes(1, 1000)), 201);
+    for _ in 0..16 {
+        assert_eq!(running.viewer().get("/live/a/x.ts", "").status, 200);
+    }
+    running.until("nobody is left", |_| running.sum(|z| z.viewers) == 0);
+    let counters = running.dataplane.counters();
+    let by = |zone| -> u64 {
+        let rows = counters.bytes.iter().filter(|row| row.loop_zone == zone);
+        rows.map(|row| row.bytes).sum()
+    };
+    assert!(by(1) > 16_000 && by(0) == 0, "{} and {}", by(0), by(1));
+    running.stop();
+    let mut config = crate::pipeline_support::config();
+    config.listeners[0].zone = Some(2);
+    let error = Dataplane::start(config).err().unwrap().to_string();
+    assert_eq!(error, "listener http: zone 2 does not exist");
 }
 
 /// Two thousand connections that end in every way leave nothing behind.

@@ -21,6 +21,7 @@ fn listeners_of_all_kinds() {
             tls: false,
             kernel_tls: true,
             nic_tls12: false,
+            zone: None,
             limits,
         });
     };

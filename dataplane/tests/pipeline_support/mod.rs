@@ -57,6 +57,7 @@ pub fn config() -> Config {
             tls: false,
             kernel_tls: true,
             nic_tls12: false,
+            zone: None,
             limits: ConnectionLimits {
                 connections_max: 500,
                 ..Default::default()

@@ -51,8 +51,30 @@ pub(super) fn one_node(sysfs: &Sysfs, allowed_cpus: Option<&[usize]>) -> Found {
     }
 }
 
-/// The node of a network card's device, or of the nearest device above it that has one.
+/// Interfaces that lie on others do so this deep (a VLAN on a bond on cards).
+const LAYERS_MAX: usize = 4;
+
+/// The node of a network card's device, or of the nearest device above it that has one; of what lies
+/// on other interfaces, the node that they all have.
 pub(super) fn node_of_nic(sysfs: &Sysfs, name: &str) -> Option<u32> {
+    node_within(sysfs, name, LAYERS_MAX)
+}
+
+fn node_within(sysfs: &Sysfs, name: &str, layers: usize) -> Option<u32> {
+    if let Some(node) = node_of_device(sysfs, name) {
+        return Some(node);
+    }
+    let layers = layers.checked_sub(1)?;
+    let entries = sysfs.sys_names(&format!("class/net/{name}"));
+    let lower = entries
+        .iter()
+        .filter_map(|entry| entry.strip_prefix("lower_"));
+    let mut nodes = lower.map(|lower| node_within(sysfs, lower, layers));
+    let first = nodes.next()??;
+    nodes.all(|node| node == Some(first)).then_some(first)
+}
+
+fn node_of_device(sysfs: &Sysfs, name: &str) -> Option<u32> {
     let mut device = format!("class/net/{name}/device");
     if !sysfs.sys_exists(&device) {
         return None;

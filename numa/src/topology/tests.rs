@@ -134,6 +134,37 @@ fn a_cpu_is_in_one_node() {
     assert_eq!(cpus(&topology), [&[0, 1][..], &[2], &[]]);
 }
 
+/// What is made of cards is where they are, if they are together.
+#[test]
+fn a_bond_is_where_its_cards_are() {
+    let folder = tempfile::tempdir().unwrap();
+    machine(folder.path());
+    let sys = folder.path().join("sys");
+    let lies_on = |name: &str, lower: &str| {
+        let link = sys.join("class/net").join(name);
+        fs::create_dir_all(&link).unwrap();
+        symlink(format!("../{lower}"), link.join(format!("lower_{lower}"))).unwrap();
+    };
+    lies_on("bond0", "eth0");
+    lies_on("bond0.7", "bond0");
+    assert_eq!(node_of_nic(&sys, "bond0.7"), Some(1));
+    lies_on("bond0", "eth9");
+    assert_eq!(
+        node_of_nic(&sys, "bond0.7"),
+        None,
+        "eth9's place is unknown"
+    );
+    lies_on("loop0", "loop1");
+    lies_on("loop1", "loop0");
+    assert_eq!(node_of_nic(&sys, "loop0"), None);
+    assert_eq!((nodes_online(&sys), any_nic_has_a_node(&sys)), (3, true));
+    let nowhere = Path::new("/nowhere");
+    assert_eq!(
+        (nodes_online(nowhere), any_nic_has_a_node(nowhere)),
+        (1, false)
+    );
+}
+
 /// On this machine: every allowed CPU is in exactly one node, hwloc and the files agree,
 /// and looking leaves the thread's affinity as it was.
 #[test]

@@ -128,10 +128,16 @@ fn measure(scenario: &Scenario, arguments: &Arguments) -> Result<()> {
     if arguments.plain && !scenario.can_be_plain {
         bail!("{} has no plain form", scenario.name);
     }
-    let kinds = match arguments.servers.as_slice() {
-        [] if arguments.profile => vec![Kind::Ours],
+    if arguments.profile && scenario.is_live() {
+        bail!(
+            "{} cannot be profiled: it starts many servers",
+            scenario.name
+        );
+    }
+    let (kinds, mut skipped) = match arguments.servers.as_slice() {
+        [] if arguments.profile => (vec![Kind::Ours], Vec::new()),
         [] => installed(scenario, arguments),
-        chosen => chosen.to_vec(),
+        chosen => (chosen.to_vec(), Vec::new()),
     };
     if let Some(kind) = kinds.iter().find(|kind| !scenario.servers.contains(kind)) {
         bail!("{} does not measure {}", scenario.name, kind.label());
@@ -141,9 +147,8 @@ fn measure(scenario: &Scenario, arguments: &Arguments) -> Result<()> {
     let programs = Programs::find(arguments, &kinds)?;
     let mut legs = points::plan(scenario, arguments)?;
     let cannot = |leg: &Leg, kind: &Kind| limits::against(scenario, leg, *kind);
-    let skipped = legs.iter();
-    let skipped = skipped.flat_map(|leg| kinds.iter().filter_map(|kind| cannot(leg, kind)));
-    let skipped: Vec<_> = skipped.collect();
+    let of_legs = legs.iter();
+    skipped.extend(of_legs.flat_map(|leg| kinds.iter().filter_map(|kind| cannot(leg, kind))));
     legs.retain(|leg| kinds.iter().any(|kind| cannot(leg, kind).is_none()));
     for reason in &skipped {
         eprintln!("SKIP: {reason}");
@@ -216,16 +221,17 @@ fn one_run(
     Ok(run)
 }
 
-/// All servers of a scenario but for Varnish where it is not installed.
-fn installed(scenario: &Scenario, arguments: &Arguments) -> Vec<Kind> {
+/// All servers of a scenario but for Varnish and Redis where they are not installed; and why these
+/// are left out.
+fn installed(scenario: &Scenario, arguments: &Arguments) -> (Vec<Kind>, Vec<String>) {
     let programs = Programs::named(arguments);
-    let mut kinds = scenario.servers.to_vec();
+    let (mut kinds, mut skipped) = (scenario.servers.to_vec(), Vec::new());
     kinds.retain(|&kind| match programs.missing(kind) {
-        Some(missing) if kind == Kind::Varnish => {
-            eprintln!("SKIP: varnish: {missing}");
+        Some(missing) if matches!(kind, Kind::Varnish | Kind::Redis) => {
+            skipped.push(format!("{}: {missing}", kind.label()));
             false
         }
         _ => true,
     });
-    kinds
+    (kinds, skipped)
 }

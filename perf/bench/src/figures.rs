@@ -111,6 +111,27 @@ impl fmt::Display for Spread {
     }
 }
 
+/// The headline figures of which more is better; of all others less is.
+const MORE_IS_BETTER: [&str; 1] = ["viewers"];
+
+/// Whether more of a headline figure is better, rather than less.
+#[must_use]
+pub fn more_is_better(headline: &str) -> bool {
+    MORE_IS_BETTER.contains(&headline)
+}
+
+/// In their order, each once.
+#[must_use]
+pub fn each_once<'n>(names: impl IntoIterator<Item = &'n str>) -> Vec<&'n str> {
+    let mut kept = Vec::new();
+    for name in names {
+        if !kept.contains(&name) {
+            kept.push(name);
+        }
+    }
+    kept
+}
+
 /// A number with about three digits that count.
 #[must_use]
 pub fn short(value: f64) -> String {
@@ -159,6 +180,12 @@ mod tests {
         assert_eq!(one.as_deref(), Some("0.250"));
         let texts = [999.6, 9_999.0, 10_000.0, 1_234_567.0, -123_456.0].map(short);
         assert_eq!(texts, ["1000", "9999", "10,000", "1,234,567", "-123,456"]);
+    }
+
+    /// Names keep their order, and are there once.
+    #[test]
+    fn names_are_there_once() {
+        assert_eq!(each_once(["b", "a", "b", "c", "a"]), ["b", "a", "c"]);
     }
 
     /// Programs read figures by their names, in the order of the table.

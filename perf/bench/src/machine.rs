@@ -91,6 +91,8 @@ pub fn versions(programs: &Programs) -> BTreeMap<String, Value> {
         "nginx": said(&programs.nginx, &["-V"]),
         "varnish": said(&programs.varnishd, &["-V"]),
         "hitch": said(&programs.hitch, &["--version"]),
+        "redis": said(&programs.redis, &["--version"]),
+        "stunnel": said(&programs.stunnel, &["-version"]),
         "tree": said(Path::new("git"), &["describe", "--always", "--dirty"]),
     }))
 }

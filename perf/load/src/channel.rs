@@ -2,7 +2,7 @@
 //! and the bytes that the socket gave out are counted.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
@@ -14,11 +14,11 @@ use crate::tls::SERVER_NAME;
 /// Room that all channels of a thread share.
 pub(crate) struct Room {
     /// What a socket gives out.
-    wire: Vec<u8>,
+    pub(crate) wire: Vec<u8>,
     /// What was in it.
     plain: Vec<u8>,
     /// What discarding is told; never written.
-    void: Vec<u8>,
+    pub(crate) void: Vec<u8>,
 }
 
 impl Room {
@@ -57,19 +57,37 @@ impl Channel {
         tls: Option<&Arc<ClientConfig>>,
         receive_buffer: Option<usize>,
     ) -> io::Result<Channel> {
+        Channel::start_from(None, target, tls, receive_buffer)
+    }
+
+    /// Begins to connect from an address of this machine.
+    pub(crate) fn start_from(
+        from: Option<IpAddr>,
+        target: SocketAddr,
+        tls: Option<&Arc<ClientConfig>>,
+        receive_buffer: Option<usize>,
+    ) -> io::Result<Channel> {
         let tls = match tls {
             None => None,
             Some(config) => {
                 let name = SERVER_NAME.try_into().map_err(io::Error::other)?;
                 let client = ClientConnection::new(Arc::clone(config), name);
-                Some(Box::new(client.map_err(io::Error::other)?))
+                let mut client = client.map_err(io::Error::other)?;
+                // A producer hands over a whole segment at a time.
+                client.set_buffer_limit(None);
+                Some(Box::new(client))
             }
         };
         Ok(Channel {
-            socket: socket::start(target, receive_buffer)?,
+            socket: socket::start(target, receive_buffer, from)?,
             tls,
             outgoing: Vec::new(),
         })
+    }
+
+    /// The socket, its TLS, and what the socket has not taken.
+    pub(crate) fn into_parts(self) -> (OwnedFd, Option<Box<ClientConnection>>, Vec<u8>) {
+        (self.socket, self.tls, self.outgoing)
     }
 
     pub(crate) fn socket(&self) -> BorrowedFd<'_> {
@@ -101,6 +119,17 @@ impl Channel {
             None => self.outgoing.extend_from_slice(bytes),
         }
         self.flush()
+    }
+
+    /// Keeps bytes until the connection is there: they go with a later [`Channel::flush`].
+    pub(crate) fn hold(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.tls {
+            Some(tls) => tls.writer().write_all(bytes),
+            None => {
+                self.outgoing.extend_from_slice(bytes);
+                Ok(())
+            }
+        }
     }
 
     /// Says that nothing more is asked.
@@ -174,7 +203,7 @@ impl Channel {
 }
 
 /// Bytes that must not come: [`is_wrong`] tells these from a broken connection.
-fn invalid(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+pub(crate) fn invalid(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 

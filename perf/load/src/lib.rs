@@ -3,7 +3,9 @@
 //! The flow, in the order of the modules: [`content`] says what the objects are; [`tls`] and
 //! `socket` make connections; a `channel` is bytes over one of them, plain or sealed; a
 //! `viewer` asks and counts; [`Load`] drives them all from one epoll and [`Counts`] what came;
-//! [`handshakes`] only connects. [`usage`] reads what it cost.
+//! [`handshakes`] only connects. [`usage`] reads what it cost. [`live`] follows playlists, as
+//! viewers of a live stream do, and makes the streams; [`find`] looks for how many viewers a
+//! server can bear.
 //!
 //! Opening every record would cost the generator more than the server pays for sealing it. So
 //! a sample of the viewers opens and compares, byte by byte; the others have the kernel throw
@@ -18,7 +20,9 @@ mod channel;
 pub mod content;
 mod counts;
 mod error;
+pub mod find;
 pub mod handshakes;
+pub mod live;
 mod load;
 mod poll;
 mod response;

@@ -31,6 +31,8 @@ pub(crate) struct Ready {
 pub(crate) enum Wait {
     Readable,
     Writable,
+    /// For the end of the connection alone.
+    Nothing,
 }
 
 impl Wait {
@@ -38,6 +40,7 @@ impl Wait {
         match self {
             Wait::Readable => EventFlags::IN,
             Wait::Writable => EventFlags::IN | EventFlags::OUT,
+            Wait::Nothing => EventFlags::empty(),
         }
     }
 }

@@ -1,18 +1,22 @@
 //! Sockets: non-blocking, connected or on the way there; and discarding in the kernel.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, connect, ipproto, recv, send,
-    socket_with, sockopt,
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, connect, ipproto, recv,
+    send, socket_with, sockopt,
 };
 
-/// Begins to connect. The socket is writable once that has succeeded or failed: see
-/// [`connected`].
-pub(crate) fn start(target: SocketAddr, receive_buffer: Option<usize>) -> io::Result<OwnedFd> {
+/// Begins to connect, from an address of this machine where one is given. The socket is writable
+/// once that has succeeded or failed: see [`connected`].
+pub(crate) fn start(
+    target: SocketAddr,
+    receive_buffer: Option<usize>,
+    from: Option<IpAddr>,
+) -> io::Result<OwnedFd> {
     let family = match target {
         SocketAddr::V4(_) => AddressFamily::INET,
         SocketAddr::V6(_) => AddressFamily::INET6,
@@ -22,6 +26,9 @@ pub(crate) fn start(target: SocketAddr, receive_buffer: Option<usize>) -> io::Re
     sockopt::set_tcp_nodelay(&socket, true)?;
     if let Some(bytes) = receive_buffer {
         sockopt::set_socket_recv_buffer_size(&socket, bytes)?;
+    }
+    if let Some(from) = from {
+        bind(&socket, &SocketAddr::new(from, 0))?;
     }
     match connect(&socket, &target) {
         Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),

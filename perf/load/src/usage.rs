@@ -4,6 +4,7 @@ use std::io;
 use std::ops::Sub;
 use std::time::Duration;
 
+use rustix::process::{Resource, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
@@ -19,6 +20,14 @@ pub fn pin(cpu: usize) -> io::Result<()> {
     }
     set.set(cpu);
     Ok(sched_setaffinity(None, &set)?)
+}
+
+/// Lets this process open as many files, and so connections, as the system lets it.
+pub fn raise_descriptors() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Where this is refused, connections will be, with a reason.
+    let _ = setrlimit(Resource::Nofile, limit);
 }
 
 /// The time of one CPU since the machine started, by what it was spent on: a line `cpuN` of
@@ -114,6 +123,12 @@ pub fn process_s(pid: u32) -> io::Result<f64> {
         (Some(user), Some(system)) => Ok((user + system) / ticks_per_second()),
         _ => Err(io::Error::other("/proc/PID/stat cannot be read")),
     }
+}
+
+/// Seconds since 1970.
+#[must_use]
+pub fn unix_seconds() -> u64 {
+    u64::try_from(clock_gettime(ClockId::Realtime).tv_sec).unwrap_or_default()
 }
 
 /// CPU time of the calling thread.

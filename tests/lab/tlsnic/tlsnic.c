@@ -283,6 +283,15 @@ static struct sk_buff *seal(struct end *end, struct sk_buff *skb, int payload)
 	return skb;
 }
 
+/* Whether the packet is this card's to seal. That of a socket which another card was given leaves by
+ * this one after a change of routes, and the kernel has sealed it already. */
+static bool is_ours(struct sk_buff *skb, struct net_device *dev)
+{
+	if (!tls_is_skb_tx_device_offloaded(skb))
+		return false;
+	return rcu_access_pointer(tls_get_ctx(skb->sk)->netdev) == dev;
+}
+
 static netdev_tx_t transmit(struct sk_buff *skb, struct net_device *dev)
 {
 	struct end *end = netdev_priv(dev);
@@ -291,7 +300,7 @@ static netdev_tx_t transmit(struct sk_buff *skb, struct net_device *dev)
 
 	atomic64_inc(&end->count.packets);
 	atomic64_add(skb->len, &end->count.bytes);
-	if (tls_is_skb_tx_device_offloaded(skb)) {
+	if (is_ours(skb, dev)) {
 		int payload = skb->len - skb_tcp_all_headers(skb);
 
 		if (payload > 0) {

@@ -9,6 +9,7 @@ mod audit;
 mod book;
 mod coverage;
 mod director;
+mod egress;
 mod encoder;
 mod identity;
 mod ledger;

@@ -103,7 +103,7 @@ fn bytes(page: &mut Page, rows: &[BytesRow]) {
         let labels = [
             ("ring_zone", zone(row.ring_zone, "none")),
             ("loop_zone", row.loop_zone.to_string()),
-            ("egress_zone", zone(row.egress_zone, "unknown")),
+            ("egress_zone", row.egress_zone.to_string()),
         ];
         let [ring, at, egress] = labels
             .each_ref()

@@ -98,6 +98,12 @@ pub(crate) const ZONE: &[Metric<ZoneCounters>] = &[
         |z| z.card_fallbacks,
     ),
     (
+        "zonecast_nic_tls_lent_bytes_total",
+        Kind::Counter,
+        "Bytes that network cards read in the rings' own memory, without a copy.",
+        |z| z.card_lent_bytes,
+    ),
+    (
         "zonecast_sends_kept_bytes",
         Kind::Gauge,
         "Bytes that sockets left of their last sends, kept until they take them.",

@@ -4,14 +4,20 @@
 
 use zonecast_control::render_metrics;
 use zonecast_dataplane::{
-    BytePath, BytesRow, CounterSnapshot, StreamStatus, TrackStatus, ZoneCounters,
+    BytePath, BytesRow, CounterSnapshot, EgressZone, StreamStatus, TrackStatus, ZoneCounters,
 };
 
-fn row(ring_zone: Option<u16>, loop_zone: u16, path: BytePath, bytes: u64) -> BytesRow {
+fn row(
+    ring_zone: Option<u16>,
+    loop_zone: u16,
+    egress_zone: EgressZone,
+    path: BytePath,
+    bytes: u64,
+) -> BytesRow {
     BytesRow {
         ring_zone,
         loop_zone,
-        egress_zone: None,
+        egress_zone,
         path,
         bytes,
     }
@@ -33,9 +39,10 @@ fn sample_page() -> String {
     let counters = CounterSnapshot {
         zones: vec![zone(0), zone(1)],
         bytes: vec![
-            row(Some(0), 0, BytePath::UserspaceTls, 100),
-            row(Some(1), 0, BytePath::UserspaceTls, 11),
-            row(None, 1, BytePath::Plain, 9),
+            row(Some(0), 0, EgressZone::Zone(0), BytePath::UserspaceTls, 100),
+            row(Some(1), 0, EgressZone::Unknown, BytePath::UserspaceTls, 11),
+            row(None, 1, EgressZone::Outside, BytePath::Plain, 8),
+            row(None, 1, EgressZone::Any, BytePath::Plain, 1),
         ],
         ingest_errors: vec![("cut", 2), ("idle", 0)],
         socket_memory_bytes: 123_456,
@@ -71,8 +78,10 @@ fn the_promised_metrics_are_there() {
         r#"zonecast_zone_overloaded{zone="1"} 1"#,
         r#"zonecast_arena_pages{zone="0",pages="2MiB"} 1"#,
         r#"zonecast_responses_total{zone="0",status="410"} 3"#,
-        r#"zonecast_bytes_total{ring_zone="0",loop_zone="0",egress_zone="unknown",path="userspace_tls"} 100"#,
-        r#"zonecast_bytes_total{ring_zone="none",loop_zone="1",egress_zone="unknown",path="plain"} 9"#,
+        r#"zonecast_bytes_total{ring_zone="0",loop_zone="0",egress_zone="0",path="userspace_tls"} 100"#,
+        r#"zonecast_bytes_total{ring_zone="1",loop_zone="0",egress_zone="unknown",path="userspace_tls"} 11"#,
+        r#"zonecast_bytes_total{ring_zone="none",loop_zone="1",egress_zone="outside",path="plain"} 8"#,
+        r#"zonecast_bytes_total{ring_zone="none",loop_zone="1",egress_zone="any",path="plain"} 1"#,
         r#"zonecast_zone_bytes_total{zone="0",path="userspace_tls"} 111"#,
         r#"zonecast_zone_bytes_total{zone="1",path="plain"} 9"#,
         r#"zonecast_ingest_errors_total{reason="cut"} 2"#,

@@ -106,9 +106,12 @@ fn listeners(settings: &Settings, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     for listener in &settings.listeners {
         let (address, max) = (written(&listener.address), listener.limits.connections_max);
         let kind = kind(listener.tls);
+        let zone = listener
+            .zone
+            .map_or(String::new(), |zone| format!(", zone {zone}"));
         writeln!(
             f,
-            "viewers       {} at {address}, {kind}, {max} connections",
+            "viewers       {} at {address}, {kind}, {max} connections{zone}",
             listener.name
         )?;
     }

@@ -179,6 +179,10 @@ const TABLE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "[[listeners]]\nlisten = '127.0.0.1:1'\ntls = false\nzone = 2",
+        &["zonecast.toml:4: listeners[0].zone: zone 2 does not exist: from 0 to 1"],
+    ),
+    (
         "[[listeners]]\nlisten = '127.0.0.1:1'\ntls = false\nnic_tls12 = true",
         &[
             "zonecast.toml:4: listeners[0].nic_tls12: nic_tls12 = true needs tls = true and kernel_tls = true",

@@ -39,6 +39,7 @@ fn commented_defaults_are_the_defaults() {
     };
     let mut expected = Listener::at(listener.listen.clone());
     expected.name = Some("https".to_owned());
+    expected.zone = Some(0);
     assert_eq!(*listener, expected);
     let [stream] = &example.streams[..] else {
         panic!("one stream")

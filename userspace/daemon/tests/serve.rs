@@ -9,12 +9,15 @@ use std::process::Command;
 use common::daemon::{CONFIG, Daemon, TOKEN, address, get};
 use rustix::process::Signal;
 
-/// A whole run: the `ready` line names the addresses, `/readyz` and the supervisor agree; a bad
+/// A whole run: a line says which way bytes will go, and why; the `ready` line names the addresses, `/readyz` and the supervisor agree; a bad
 /// file is refused on SIGHUP and a good one taken; SIGTERM ends with exit code 0.
 #[test]
 fn start_reload_and_stop() {
     let folder = tempfile::tempdir().unwrap();
     let mut daemon = Daemon::start(&folder, CONFIG);
+    daemon.logged(
+        "byte path of zones 0-1, listener http: plain by lo: tls = false: nothing is sealed",
+    );
     let ready = daemon.logged(" ready ");
     let admin = address(&ready, "admin");
     assert!(

@@ -2,15 +2,17 @@
 //!
 //! The guest's suite `cost` does the measuring; here it is booted twice, with two seeds, in a
 //! machine that counts instructions, its figures are put beside each other, and written to
-//! `target/lab/bench.json`.
+//! `target/lab/bench.json`. What counting instructions cannot show, bytes that cross from node to
+//! node, is of a boot of suite `numa` in a machine with two nodes.
 
+mod comparisons;
 mod row;
 mod table;
 
 use super::console::Said;
 use super::kernels::LINES;
-use super::qemu::Machine;
-use super::suites::{On, Suite};
+use super::qemu::{Guest, Machine};
+use super::suites::{self, On, Suite};
 use super::wish::Wish;
 use super::{Lab, show};
 use crate::Result;
@@ -40,6 +42,7 @@ pub(super) fn run(lab: &Lab, wish: &Wish) -> Result<ExitCode> {
     let line = wish.kernel.unwrap_or(LINES[0]);
     let started = Instant::now();
     let mut failed = Vec::new();
+    let mut crossing = None;
     let (release, runs) = lab.prepare(line, |mut guest| {
         let words = wish.names.iter().map(|name| name.replace(' ', "_"));
         guest.words = format!("lab.rows={}", words.collect::<Vec<_>>().join(","));
@@ -58,9 +61,16 @@ pub(super) fn run(lab: &Lab, wish: &Wish) -> Result<ExitCode> {
             failed.extend(heard.failed);
             runs.push(rows);
         }
+        if wish.names.is_empty() {
+            crossing = nodes(&mut guest, &mut failed)?;
+        }
         Ok((guest.kernel.release.clone(), runs))
     })?;
     println!("\n{}", table::print(&runs));
+    println!("{}", comparisons::print(&runs));
+    if let Some(crossing) = crossing {
+        println!("{crossing}");
+    }
     write(&lab.folder.join("bench.json"), &release, &runs)?;
     for line in &failed {
         println!("failed: {line}");
@@ -68,6 +78,22 @@ pub(super) fn run(lab: &Lab, wish: &Wish) -> Result<ExitCode> {
     let took = started.elapsed().as_secs();
     println!("lab: bench: {} failed, {took} s", failed.len());
     Ok(ExitCode::from(u8::from(!failed.is_empty())))
+}
+
+/// What siloing keeps from crossing, in a machine that has two nodes.
+fn nodes(guest: &mut Guest<'_>, failed: &mut Vec<String>) -> Result<Option<String>> {
+    guest.machine = Machine::Nodes;
+    println!("lab: booting {}, two nodes", guest.kernel.release);
+    let (mut crossing, booted) = (None, Instant::now());
+    let numa = suites::select(&[String::from("numa")])?;
+    let heard = guest.run(&numa, |said| {
+        if let Said::Step(step) = said {
+            crossing = comparisons::crossing(step).or(crossing.take());
+        }
+        show(said, booted);
+    })?;
+    failed.extend(heard.failed);
+    Ok(crossing)
 }
 
 fn write(file: &Path, release: &str, runs: &[Run]) -> Result<()> {

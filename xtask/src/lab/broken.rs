@@ -17,12 +17,20 @@ struct Flaw {
     step: &'static str,
 }
 
-const FLAWS: [Flaw; 1] = [Flaw {
-    feature: "flaw-nonce",
-    breaks: "the kernel gets the nonce that rustls gives, which Finished has used",
-    suite: "ktls",
-    step: "no explicit nonce twice",
-}];
+const FLAWS: [Flaw; 2] = [
+    Flaw {
+        feature: "flaw-nonce",
+        breaks: "the kernel gets the nonce that rustls gives, which Finished has used",
+        suite: "ktls",
+        step: "no explicit nonce twice",
+    },
+    Flaw {
+        feature: "flaw-lease",
+        breaks: "a lease ends when the socket has taken the bytes, which the card reads later",
+        suite: "nic",
+        step: "the ring turns over under held segments",
+    },
+];
 
 /// Builds a daemon for each flaw and runs its suite, which must fail where the flaw is.
 pub(super) fn run(profile: &str) -> Result<ExitCode> {

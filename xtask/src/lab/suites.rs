@@ -33,9 +33,9 @@ pub(super) const SUITES: [Suite; 8] = [
     },
     Suite {
         name: "numa",
-        shows: "the daemon finds both zones; loops, rings and streams lie where they belong",
+        shows: "both zones; loops, rings and streams in their place; bytes that leave their zone",
         on: On::Newest,
-        limit: Duration::from_secs(240),
+        limit: Duration::from_secs(360),
     },
     Suite {
         name: "ktls",

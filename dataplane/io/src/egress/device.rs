@@ -4,6 +4,8 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
+use rustix::net::netdevice::index_to_name_inlined;
+
 use super::Egress;
 use super::features::TlsTransmit;
 use super::netlink::{Answer, Request, attribute, text, u32_at};
@@ -78,6 +80,13 @@ impl Egress {
         }
         devices.sort_by_key(|device| device.index);
         Ok(devices)
+    }
+
+    /// The NUMA node of a device. `sys` is where the kernel's files are (`/sys`).
+    #[must_use]
+    pub fn node_of(&self, device: u32, sys: &Path) -> Option<u32> {
+        let name = index_to_name_inlined(&self.route, device).ok()?;
+        zonecast_numa::topology::node_of_nic(sys, name.as_str())
     }
 
     /// All addresses of all devices.

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use crate::driver::{Completion, Conn, Driver, Leaving, ListenerId, OpId, Outgoing, Time, Token};
+use crate::egress::Offload;
 use crate::kernel_tls::KernelKey;
 use crate::pool::{Buffer, Pool};
 use crate::wake::Waker;
@@ -17,6 +18,7 @@ use crate::wake::Waker;
 use super::complete::check;
 use super::config::SimConfig;
 use super::random::Random;
+use super::routes;
 use super::side::{Side, Submission};
 use super::slab::{Operation, Payload, Slab, Target};
 use super::span;
@@ -41,6 +43,8 @@ pub struct SimDriver<H> {
     now: Time,
     random: Random,
     addresses: bool,
+    /// How often routes had moved when this was last told.
+    routes_told: u64,
     /// The last field, so that the slab's buffers are back when the world looks for them.
     world: Rc<RefCell<World>>,
 }
@@ -65,6 +69,7 @@ impl<H> SimDriver<H> {
             now,
             random,
             addresses: config.addresses,
+            routes_told: routes::moved(now),
         }
     }
 
@@ -210,12 +215,19 @@ impl<H> Driver for SimDriver<H> {
         panic!("a control record on a connection that the kernel does not seal");
     }
 
-    fn leaving(&mut self, _: Conn) -> io::Result<Leaving> {
+    fn leaving(&mut self, conn: Conn) -> io::Result<Leaving> {
+        let socket = self.world.borrow().sides[self.index].table.socket(conn);
+        let socket = socket.ok_or(io::ErrorKind::NotConnected)?;
+        Ok(routes::leaving(socket, self.now))
+    }
+
+    fn offload(&mut self, _: Conn) -> io::Result<Offload> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
     fn leaving_changed(&mut self) -> bool {
-        false
+        let now = routes::moved(self.now);
+        std::mem::replace(&mut self.routes_told, now) != now
     }
 
     fn was_down(&self, _: Leaving) -> bool {

@@ -30,6 +30,7 @@ mod network;
 mod peer;
 mod random;
 mod receive;
+mod routes;
 mod send;
 mod side;
 mod slab;

@@ -26,9 +26,14 @@ impl Clock {
         self.now
     }
 
-    pub(super) fn read(&mut self) -> Time {
+    /// This very moment, which no turn knows.
+    pub(super) fn moment(&self) -> Time {
         let since = self.epoch.elapsed().as_nanos();
-        self.now = Time(u64::try_from(since).unwrap_or(u64::MAX));
+        Time(u64::try_from(since).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn read(&mut self) -> Time {
+        self.now = self.moment();
         self.now
     }
 }

@@ -47,6 +47,7 @@ impl<H> UringDriver<H> {
 
     pub(super) fn abort_submitted(&mut self, conn: Conn, token: Token) {
         self.connections.assert_idle(conn);
+        self.stop_waiting_to_close(conn);
         if let Some(descriptor) = self.connections.descriptor(conn) {
             // It fails only on what is no socket, which a connection always is.
             let _ = set_socket_linger(descriptor, Some(Duration::ZERO));
@@ -68,6 +69,7 @@ impl<H> UringDriver<H> {
             return;
         }
         self.connections.end_close(conn);
+        self.lending_ended(conn);
         out.push(Completion {
             token,
             event: Event::Closed,

@@ -179,7 +179,9 @@ impl<H> UringDriver<H> {
             message.len() <= RECORD_MESSAGE_MAX,
             "an alert, or a KeyUpdate"
         );
+        self.lending_is_over(conn);
         let target = self.connections.begin(conn);
+        self.copying_begins(conn);
         let record = ControlRecord::new(record_type, message);
         let header = &raw const record.header;
         let id = self.operations.insert(

@@ -22,6 +22,7 @@ mod config;
 mod connections;
 mod kernel;
 mod leaving;
+mod lent;
 mod operations;
 mod queue;
 mod receive;
@@ -34,13 +35,18 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::rc::Rc;
+use std::time::Duration;
 
 use io_uring::cqueue;
 use rustix::event::{EventfdFlags, eventfd};
-use zonecast_numa::Regions;
+use zonecast_numa::{Regions, Span};
 
-use crate::driver::{Completion, Conn, Driver, Leaving, ListenerId, OpId, Outgoing, Time, Token};
+use crate::driver::{
+    Completion, Conn, Driver, Leaving, ListenerId, OpId, Outgoing, Owed, Time, Token,
+};
+use crate::egress::Offload;
 use crate::kernel_tls::KernelKey;
 use crate::memory::Memory;
 use crate::pool::{BUFFER_BYTES, BURST_BYTES, BURSTS, Buffer, Pool};
@@ -51,6 +57,7 @@ use buffer_ring::BufferRing;
 use clock::{Clock, SplitMix};
 use connections::Connections;
 use leaving::Departures;
+use lent::Lender;
 use operations::Operations;
 use queue::Queue;
 use turn::bytes;
@@ -83,6 +90,8 @@ pub struct UringDriver<H> {
     later: VecDeque<cqueue::Entry>,
     /// Only where somebody wants to know.
     departures: Option<Departures>,
+    /// Only where pages may be lent to network cards.
+    lender: Option<Lender<H>>,
     waker: Waker,
     /// Where the wake-up's count goes; nobody reads it.
     wake_memory: Rc<Memory>,
@@ -139,6 +148,7 @@ impl<H> UringDriver<H> {
             reaped: Vec::with_capacity(completions_max),
             later: VecDeque::with_capacity(completions_max),
             departures: None,
+            lender: None,
             waker: Waker::with_eventfd(eventfd(0, EventfdFlags::CLOEXEC)?),
             wake_memory: Rc::new(Memory::new(size_of::<u64>())),
             wake_armed: false,
@@ -172,12 +182,23 @@ impl<H> UringDriver<H> {
         self.listener_removed(listener)
     }
 
-    /// From here on the driver can tell by which device a connection leaves.
+    /// From here on the driver can tell by which device a connection with a plain descriptor leaves.
+    /// `sys` is where the kernel's files are (`/sys`): of the devices' NUMA nodes.
     ///
     /// # Errors
     /// What the kernel says: no descriptor is left, or it has no netlink.
-    pub fn watch_egress(&mut self) -> io::Result<()> {
-        self.departures = Some(Departures::open()?);
+    pub fn watch_egress(&mut self, sys: &Path) -> io::Result<()> {
+        self.departures = Some(Departures::open(sys)?);
+        Ok(())
+    }
+
+    /// From here on pages may be lent to network cards. They are kept for `drain` after the peer has
+    /// acknowledged them, for copies that may still be in a card's queue.
+    ///
+    /// # Errors
+    /// What the kernel lacks.
+    pub fn lend_pages(&mut self, drain: Duration) -> io::Result<()> {
+        self.lender = Some(Lender::open(drain)?);
         Ok(())
     }
 
@@ -243,6 +264,10 @@ impl<H> Driver for UringDriver<H> {
         self.leaves(conn)
     }
 
+    fn offload(&mut self, conn: Conn) -> io::Result<Offload> {
+        self.sealed_by(conn)
+    }
+
     fn leaving_changed(&mut self) -> bool {
         self.departures.as_mut().is_some_and(Departures::changed)
     }
@@ -252,12 +277,24 @@ impl<H> Driver for UringDriver<H> {
         departures.is_none_or(|departures| departures.was_down(leaving))
     }
 
+    fn may_lend(&mut self, conn: Conn) -> io::Result<()> {
+        self.lending_begins(conn)
+    }
+
+    fn lend(&mut self, conn: Conn, span: Span, hold: H, more: bool) -> io::Result<usize> {
+        self.lent_now(conn, span, hold, more)
+    }
+
+    fn owed(&mut self, conn: Conn, is_wanted: impl FnMut(&H) -> bool) -> io::Result<Owed> {
+        self.still_owed(conn, is_wanted)
+    }
+
     fn shutdown(&mut self, conn: Conn, token: Token) -> OpId {
         self.shutdown_submitted(conn, token)
     }
 
     fn close(&mut self, conn: Conn, token: Token) {
-        self.close_submitted(conn, token);
+        self.close_when_acknowledged(conn, token);
     }
 
     fn abort(&mut self, conn: Conn, token: Token) {

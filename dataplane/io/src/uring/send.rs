@@ -84,6 +84,7 @@ impl<H> UringDriver<H> {
         };
         let length = outgoing.len() as u32;
         let target = self.connections.begin(conn);
+        self.copying_begins(conn);
         let id = self
             .operations
             .insert(token, Operation::Send { conn, outgoing });
@@ -102,7 +103,7 @@ impl<H> UringDriver<H> {
         id
     }
 
-    fn span_address(&self, span: Span) -> Option<*const u8> {
+    pub(super) fn span_address(&self, span: Span) -> Option<*const u8> {
         let pointer = self.regions.as_ref()?.pointer(span)?;
         Some(pointer.as_ptr().cast_const())
     }
@@ -133,6 +134,7 @@ impl<H> UringDriver<H> {
             unreachable!("the caller has seen that it is a send")
         };
         self.connections.end(conn);
+        self.copying_ended(conn, &result);
         out.push(Completion {
             token,
             event: Event::Sent { result, outgoing },

@@ -17,6 +17,9 @@ const DRAIN_STEP: Duration = Duration::from_millis(20);
 
 impl<H> Drop for UringDriver<H> {
     fn drop(&mut self) {
+        if let Some(lender) = self.lender.take() {
+            lender.leak();
+        }
         let drained = self.drain(Instant::now() + DRAIN_MAX);
         if !(drained && self.receive_ring.unregister(self.queue.ring()).is_ok()) {
             self.leak();

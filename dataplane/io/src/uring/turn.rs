@@ -27,6 +27,7 @@ impl<H> UringDriver<H> {
     ) -> io::Result<()> {
         self.turns += 1;
         self.queued = 0;
+        let until = self.tend_lent(until);
         let most = match std::mem::take(&mut self.burst) {
             true => REAPED_IN_BURSTS_MAX,
             false => REAPED_MAX,
@@ -139,7 +140,9 @@ impl<H> UringDriver<H> {
             Operation::SealInKernel { .. } => self.handover_done(id, entry, out),
             Operation::Record { conn, .. } => {
                 let conn = *conn;
-                let event = Event::RecordSent(bytes(entry.result()).map(|_| ()));
+                let result = bytes(entry.result());
+                self.copying_ended(conn, &result);
+                let event = Event::RecordSent(result.map(|_| ()));
                 self.plain_done(id, conn, event, out);
             }
             Operation::Shutdown { conn } => {

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use zonecast_ring::{ChunkWriter, NoRoom, Ring, RingConfig};
 
 use super::{OwnerContext, StreamOwner};
+use crate::config::Limits;
 use crate::counters::IngestError;
 use crate::loops::Reply;
 use crate::stream::open_uploads::UploadId;
@@ -166,6 +167,14 @@ fn is_listed(index: &Index, object: &Arc<Object>) -> bool {
     matches!(index.get(&object.path), Some(Entry::Object(o)) if Arc::ptr_eq(o, object))
 }
 
+/// What is revoked ahead of need. Chunks that are lent to cards get quiet only after a while.
+fn ahead(limits: &Limits, ring_bytes: u32) -> u32 {
+    match limits.nic_drain.is_zero() {
+        true => limits.part_bytes.min(ring_bytes / 8),
+        false => ring_bytes / 8,
+    }
+}
+
 /// Makes the ring of a new track.
 fn make_track(
     stream: &Stream,
@@ -181,7 +190,7 @@ fn make_track(
     let config = RingConfig {
         slots,
         loops: ctx.loops,
-        ahead_bytes: ctx.limits.part_bytes.min(settings.ring_bytes / 8),
+        ahead_bytes: ahead(ctx.limits, settings.ring_bytes),
     };
     let control = Ring::control_bytes(config)
         .ok()

@@ -93,8 +93,8 @@ fn section(number: usize, kind: &Kind, plots: &[Plot]) -> String {
     let _ = write!(html, "<pre>{}</pre>", escape(&results.command));
     html += &tables::headline(results);
     if results.summary.iter().any(|row| row.load_limited) {
-        html += "<p><small>* the generator's CPU was over 90 % busy: throughput may be the \
-                 generator's; CPU time is the server's all the same.</small></p>";
+        html += "<p><small>* the generator was over 90 % busy: throughput, viewers and delays \
+                 may be the generator's; CPU time is the server's all the same.</small></p>";
     }
     html += &tables::fits(results);
     for plot in plots {

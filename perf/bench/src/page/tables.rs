@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::figures::{Spread, short};
+use crate::figures::{Spread, more_is_better, short};
 use crate::page::Kind;
 use crate::points::Point;
 use crate::results::{OURS, Results, Row};
@@ -21,9 +21,14 @@ pub(super) fn headline(results: &Results) -> String {
     let servers = results.servers();
     let others: Vec<_> = servers.iter().filter(|server| **server != OURS).collect();
     let mut html = format!(
-        "<table><caption><code>{}</code>: median (least–most) of each server's runs; less is \
+        "<table><caption><code>{}</code>: median (least–most) of each server's runs; {} is \
          better</caption><thead><tr><th>part</th>",
-        escape(&results.headline)
+        escape(&results.headline),
+        if more_is_better(&results.headline) {
+            "more"
+        } else {
+            "less"
+        }
     );
     for server in &servers {
         let _ = write!(html, "<th>{}</th>", escape(server));
@@ -71,7 +76,7 @@ pub(super) fn figures(results: &Results) -> String {
             );
         }
         html += "</tr></thead><tbody>";
-        for name in names(&rows) {
+        for name in Row::names(&rows) {
             let _ = write!(html, "<tr><th><code>{}</code></th>", escape(name));
             for row in &rows {
                 html += &cell(row.get(name), "");
@@ -174,15 +179,4 @@ fn cell(figure: Option<Spread>, mark: &str) -> String {
         false => format!(" <small>({least}–{most})</small>"),
     };
     format!("<td>{}{mark}{range}</td>", short(spread.median))
-}
-
-/// The figures of any of the rows, in their order.
-fn names<'r>(rows: &[&'r Row]) -> Vec<&'r str> {
-    let mut names = Vec::new();
-    for (name, _) in rows.iter().flat_map(|row| &row.figures) {
-        if !names.contains(&name.as_str()) {
-            names.push(name);
-        }
-    }
-    names
 }

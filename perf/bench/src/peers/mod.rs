@@ -17,9 +17,11 @@ use crate::bed::Bed;
 use crate::memory::Memory;
 
 mod floor;
-mod nginx;
+pub(crate) mod nginx;
 mod ours;
+pub(crate) mod ours_live;
 mod programs;
+pub(crate) mod redis;
 mod upload;
 mod varnish;
 
@@ -27,7 +29,7 @@ pub use ours::ring_bytes;
 pub use programs::Programs;
 
 /// A server must take connections within this time.
-const READY_MAX: Duration = Duration::from_secs(30);
+pub(crate) const READY_MAX: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
 
 /// Which server.
@@ -41,6 +43,8 @@ pub enum Kind {
     Floor,
     /// Varnish behind hitch, which seals.
     Varnish,
+    /// Redis, a subscriber that writes files, and nginx (live scenarios).
+    Redis,
 }
 
 impl Kind {
@@ -52,14 +56,18 @@ impl Kind {
             Kind::Nginx => "nginx",
             Kind::Floor => "floor",
             Kind::Varnish => "varnish",
+            Kind::Redis => "redis",
         }
     }
 }
 
 /// What keeps a server alive.
-enum Process {
+pub(crate) enum Process {
+    /// The daemon.
     Daemon(Daemon),
+    /// Anything else.
     Child(Child),
+    /// Varnish, and what is before and behind it.
     Varnish(Box<varnish::Chain>),
 }
 
@@ -104,6 +112,7 @@ impl Peer {
             Kind::Nginx => nginx::start(bed).map(alone),
             Kind::Floor => floor::start(bed, bed.floor_records).map(alone),
             Kind::Varnish => varnish::start(bed).map(alone),
+            Kind::Redis => Err(anyhow::anyhow!("it takes part in live scenarios only")),
         };
         usage::pin(bed.load_cpu)?;
         let (mut process, target, other_target) =
@@ -152,7 +161,7 @@ impl Peer {
 }
 
 impl Process {
-    fn child(&mut self) -> &mut Child {
+    pub(crate) fn child(&mut self) -> &mut Child {
         match self {
             Process::Daemon(daemon) => daemon.child(),
             Process::Child(child) => child,
@@ -167,12 +176,12 @@ fn alone((process, target): (Process, SocketAddr)) -> (Process, SocketAddr, Opti
 }
 
 /// One free port, and the address with it.
-fn free_address() -> Result<SocketAddr> {
+pub(crate) fn free_address() -> Result<SocketAddr> {
     Ok(Ports::four(Ports::pick()?.https))
 }
 
 /// Waits until a server takes connections.
-fn listening(child: &mut Child, target: SocketAddr) -> Result<()> {
+pub(crate) fn listening(child: &mut Child, target: SocketAddr) -> Result<()> {
     let deadline = Instant::now() + READY_MAX;
     loop {
         if std::net::TcpStream::connect(target).is_ok() {
@@ -192,7 +201,7 @@ fn listening(child: &mut Child, target: SocketAddr) -> Result<()> {
 }
 
 /// Keeps every thread of a process on some CPUs, whatever the threads chose themselves.
-fn keep_on(pid: u32, cpus: &[usize]) -> Result<()> {
+pub(crate) fn keep_on(pid: u32, cpus: &[usize]) -> Result<()> {
     for thread in threads(pid)? {
         stay_on(Some(thread), cpus)?;
     }

@@ -12,18 +12,36 @@ use crate::bed::Bed;
 /// Session tickets after a handshake: what the daemon sends (dataplane, `tls::Acceptor`).
 const TICKETS: u32 = 2;
 
+/// Objects that never change: their descriptors are kept.
+const KEPT: &str = "open_file_cache max=4000 inactive=36000s;
+    open_file_cache_valid 36000s;
+    open_file_cache_min_uses 1;";
+/// Playlists change, and are to be seen at once.
+const LIVE: &str = "open_file_cache off;";
+
 pub(super) fn start(bed: &Bed) -> Result<(Process, SocketAddr)> {
     let (child, address) = serve(bed, bed.plain)?;
     Ok((Process::Child(child), address))
 }
 
+/// For files that come and go.
+pub(crate) fn start_live(bed: &Bed) -> Result<(Process, SocketAddr)> {
+    let (child, address) = serve_with(bed, bed.plain, LIVE)?;
+    Ok((Process::Child(child), address))
+}
+
 /// nginx by itself, or as what another server fetches its objects from.
 pub(super) fn serve(bed: &Bed, plain: bool) -> Result<(Child, SocketAddr)> {
+    serve_with(bed, plain, KEPT)
+}
+
+fn serve_with(bed: &Bed, plain: bool, cache: &str) -> Result<(Child, SocketAddr)> {
     let folder = bed.folder().join("nginx");
     std::fs::create_dir_all(&folder)?;
     let address = free_address()?;
     let file = folder.join("nginx.conf");
-    std::fs::write(&file, configuration(bed, address, plain)).context("cannot write nginx.conf")?;
+    std::fs::write(&file, configuration(bed, address, plain, cache))
+        .context("cannot write nginx.conf")?;
     let mut command = Command::new(&bed.programs.nginx);
     command.arg("-p").arg(&folder).arg("-c").arg(&file);
     let child = Child::start("nginx", command, &folder.join("nginx.log"))?;
@@ -32,7 +50,7 @@ pub(super) fn serve(bed: &Bed, plain: bool) -> Result<(Child, SocketAddr)> {
 
 /// Everything that costs without being the same work as the others' is off; everything that
 /// makes nginx faster at this work is on.
-fn configuration(bed: &Bed, address: SocketAddr, plain: bool) -> String {
+fn configuration(bed: &Bed, address: SocketAddr, plain: bool, cache: &str) -> String {
     let folder = bed.folder().join("nginx");
     let root = bed.document_root();
     let (chain, key) = (&bed.certificate.chain_file, &bed.certificate.key_file);
@@ -62,9 +80,7 @@ http {{
     send_timeout 36000s;
     client_header_timeout 36000s;
     reset_timedout_connection off;
-    open_file_cache max=4000 inactive=36000s;
-    open_file_cache_valid 36000s;
-    open_file_cache_min_uses 1;
+    {cache}
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi;

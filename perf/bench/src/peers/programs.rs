@@ -7,6 +7,11 @@ use anyhow::{Result, bail};
 use super::Kind;
 use crate::cli::Arguments;
 
+/// What to do about a program that only some benchmarks need.
+const BY_SETUP: &str = "cargo xtask setup bench installs it";
+/// What to do about one of this package.
+const BUILT: &str = "cargo build --release -p zonecast-bench builds it";
+
 /// The binaries.
 #[derive(Debug, Clone)]
 pub struct Programs {
@@ -20,6 +25,12 @@ pub struct Programs {
     pub varnishd: PathBuf,
     /// hitch.
     pub hitch: PathBuf,
+    /// Redis.
+    pub redis: PathBuf,
+    /// What speaks TLS for it.
+    pub stunnel: PathBuf,
+    /// What writes files of what Redis publishes.
+    pub subscriber: PathBuf,
 }
 
 impl Programs {
@@ -32,6 +43,10 @@ impl Programs {
             nginx: on_path(&arguments.nginx),
             varnishd: on_path(Path::new("varnishd")),
             hitch: on_path(Path::new("hitch")),
+            redis: on_path(Path::new("redis-server")),
+            stunnel: on_path(Path::new("stunnel")),
+            // It is built with the floor program.
+            subscriber: arguments.floor.with_file_name("zonecast-subscriber"),
         }
     }
 
@@ -54,20 +69,20 @@ impl Programs {
     /// What a server lacks to be started, and what to do about it.
     #[must_use]
     pub fn missing(&self, kind: Kind) -> Option<String> {
-        let needs: &[(&PathBuf, &str)] = match kind {
-            Kind::Ours => &[(
+        let nginx = (&self.nginx, "cargo xtask setup installs it (nginx-light)");
+        let needs = match kind {
+            Kind::Ours => vec![(
                 &self.zonecast,
                 "cargo build --release -p zonecast builds it",
             )],
-            Kind::Nginx => &[(&self.nginx, "cargo xtask setup installs it (nginx-light)")],
-            Kind::Floor => &[(
-                &self.floor,
-                "cargo build --release -p zonecast-bench builds it",
-            )],
-            Kind::Varnish => &[
-                (&self.varnishd, "cargo xtask setup bench installs it"),
-                (&self.hitch, "cargo xtask setup bench installs it"),
-                (&self.nginx, "cargo xtask setup installs it (nginx-light)"),
+            Kind::Nginx => vec![nginx],
+            Kind::Floor => vec![(&self.floor, BUILT)],
+            Kind::Varnish => vec![(&self.varnishd, BY_SETUP), (&self.hitch, BY_SETUP), nginx],
+            Kind::Redis => vec![
+                (&self.redis, BY_SETUP),
+                (&self.stunnel, BY_SETUP),
+                (&self.subscriber, BUILT),
+                nginx,
             ],
         };
         let mut missing = needs.iter().filter(|(program, _)| !program.is_file());

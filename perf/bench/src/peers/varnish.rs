@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const THREADS_MAX: usize = 20_000;
 
 /// What serves, from the viewers' side on.
-pub(super) struct Chain {
+pub(crate) struct Chain {
     hitch: Option<Child>,
     varnish: Child,
     _origin: Child,

@@ -6,7 +6,7 @@ use std::fmt;
 use anyhow::{Result, bail};
 
 use super::{OURS, Results};
-use crate::figures::{Spread, short};
+use crate::figures::{Spread, more_is_better, short};
 use crate::points::Point;
 
 /// Results and earlier ones.
@@ -34,14 +34,15 @@ pub struct Line {
 }
 
 impl Line {
-    /// Now, as a multiple of then: less than 1 is better.
+    /// Now, as a multiple of then.
     #[must_use]
     pub fn ratio(&self) -> f64 {
         self.now.median / self.then.median
     }
 
-    fn verdict(&self) -> &'static str {
-        match (self.now.is_apart(&self.then), self.ratio() < 1.0) {
+    fn verdict(&self, more_is_better: bool) -> &'static str {
+        let is_better = (self.ratio() > 1.0) == more_is_better;
+        match (self.now.is_apart(&self.then), is_better) {
             (false, _) => "within the runs' spread",
             (true, true) => "better",
             (true, false) => "worse",
@@ -126,6 +127,7 @@ fn warnings(now: &Results, then: &Results) -> Vec<String> {
 impl fmt::Display for Against {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\n{}, against {}:", self.headline, self.earlier)?;
+        let more_is_better = more_is_better(&self.headline);
         for line in &self.lines {
             let Line {
                 case,
@@ -134,7 +136,7 @@ impl fmt::Display for Against {
                 then,
                 now,
             } = line;
-            let (ratio, verdict) = (short(line.ratio()), line.verdict());
+            let (ratio, verdict) = (short(line.ratio()), line.verdict(more_is_better));
             let what = format!("{case} ({point}) {server}");
             writeln!(
                 f,

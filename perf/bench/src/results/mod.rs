@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::figures::{Run, Spread, pairs};
+use crate::figures::{Run, Spread, each_once, pairs};
 use crate::points::{Axis, Point};
 use crate::scenarios::sweep::Size;
 
@@ -35,7 +35,7 @@ pub struct Results {
     pub format: u32,
     /// The scenario.
     pub name: String,
-    /// The figure by which servers are compared; less is better.
+    /// The figure by which servers are compared; see [`crate::figures::more_is_better`].
     pub headline: String,
     /// When it began, in UTC: `2026-11-22T12:15:30Z`.
     pub date: String,
@@ -82,6 +82,13 @@ pub struct Row {
 }
 
 impl Row {
+    /// The figures that any of some rows has.
+    #[must_use]
+    pub fn names<'r>(rows: &[&'r Row]) -> Vec<&'r str> {
+        let figures = rows.iter().flat_map(|row| &row.figures);
+        each_once(figures.map(|(name, _)| name.as_str()))
+    }
+
     /// One of its figures.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Spread> {
@@ -150,13 +157,7 @@ impl Results {
     /// The servers, in the table's order.
     #[must_use]
     pub fn servers(&self) -> Vec<&str> {
-        let mut servers = Vec::new();
-        for row in &self.summary {
-            if !servers.contains(&row.server.as_str()) {
-                servers.push(&row.server);
-            }
-        }
-        servers
+        each_once(self.summary.iter().map(|row| row.server.as_str()))
     }
 
     /// The rows of a part at a point, a server each.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{FORMAT, Results, Row, fit};
 use crate::bed::Bed;
 use crate::cli::Arguments;
-use crate::figures::{Run, Spread};
+use crate::figures::{Run, Spread, each_once};
 use crate::machine;
 use crate::points::Leg;
 use crate::scenarios::Scenario;
@@ -100,12 +100,14 @@ fn rows(scenario: &Scenario, legs: &[Leg], runs: &[Run]) -> Vec<Row> {
                 run.case == leg.case && run.point == leg.point && run.server == server
             });
             let own: Vec<&Run> = own.collect();
-            let Some(first) = own.first() else {
+            if own.is_empty() {
                 continue;
-            };
-            let spread = |(name, _): &(String, f64)| {
+            }
+            let figures = own.iter().flat_map(|run| &run.figures.values);
+            let names = each_once(figures.map(|(name, _)| name.as_str()));
+            let spread = |name: &str| {
                 let values = own.iter().filter_map(|run| run.figures.get(name));
-                Some((name.clone(), Spread::of(values.collect())?))
+                Some((name.to_owned(), Spread::of(values.collect())?))
             };
             rows.push(Row {
                 case: leg.case.to_owned(),
@@ -113,7 +115,7 @@ fn rows(scenario: &Scenario, legs: &[Leg], runs: &[Run]) -> Vec<Row> {
                 server: server.to_owned(),
                 runs: own.len(),
                 load_limited: own.iter().any(|run| run.figures.load_limited),
-                figures: first.figures.values.iter().filter_map(spread).collect(),
+                figures: names.into_iter().filter_map(spread).collect(),
             });
         }
     }

@@ -54,9 +54,6 @@ impl Results {
         point: Point,
         rows: &[&Row],
     ) -> fmt::Result {
-        let Some(first) = rows.first() else {
-            return Ok(());
-        };
         writeln!(f, "\n{case}: {point}")?;
         write!(f, "{:<26}", "")?;
         for row in rows {
@@ -65,7 +62,7 @@ impl Results {
             write!(f, "{head:<WIDTH$}")?;
         }
         writeln!(f)?;
-        for (name, _) in &first.figures {
+        for name in Row::names(rows) {
             write!(f, "{name:<26}")?;
             for row in rows {
                 match row.get(name) {
@@ -80,7 +77,10 @@ impl Results {
             writeln!(f, "our {} is {times} times that of {server}", self.headline)?;
         }
         if rows.iter().any(|row| row.load_limited) {
-            writeln!(f, "* the generator's CPU was over 90 % busy")?;
+            writeln!(
+                f,
+                "* the generator was over 90 % busy: it may have been the limit"
+            )?;
         }
         Ok(())
     }

@@ -12,11 +12,16 @@ use crate::peers::{Kind, Peer};
 
 pub mod curves;
 mod delivery;
+mod flash;
 mod handshakes;
+mod ingest;
+mod latency;
+mod live;
 pub mod memory;
 mod paced;
 pub mod streams;
 pub mod sweep;
+mod viewers;
 
 /// A scenario.
 pub struct Scenario {
@@ -36,15 +41,23 @@ pub struct Scenario {
     pub sweeps: bool,
     /// Viewers that stall, at most: each may hold an object in the kernel.
     pub stalled_max: u32,
-    /// The figure that servers are compared by; less is better.
+    /// The figure that servers are compared by; see [`crate::figures::more_is_better`].
     pub headline: &'static str,
     /// Seconds of warm-up and of measuring, in full and in quick runs.
     seconds: [(u64, u64); 2],
-    run: fn(&Bed, &Peer, &str) -> Result<Figures>,
+    run: Measure,
+}
+
+/// How one run is made.
+enum Measure {
+    /// With a server that serves the bed's objects.
+    Served(fn(&Bed, &Peer, &str) -> Result<Figures>),
+    /// With live streams, and servers of its own.
+    Live(fn(&Bed, Kind, &str) -> Result<Figures>),
 }
 
 /// All of them.
-pub const SCENARIOS: [Scenario; 6] = [
+pub const SCENARIOS: [Scenario; 10] = [
     Scenario {
         name: "delivery",
         summary: "CPU seconds per GB of body, closed loop on kept connections",
@@ -56,7 +69,7 @@ pub const SCENARIOS: [Scenario; 6] = [
         stalled_max: 0,
         headline: "cpu_s_per_gb",
         seconds: [(3, 10), (1, 2)],
-        run: delivery::run,
+        run: Measure::Served(delivery::run),
     },
     Scenario {
         name: "handshakes",
@@ -69,7 +82,7 @@ pub const SCENARIOS: [Scenario; 6] = [
         stalled_max: 0,
         headline: "cpu_us_per_handshake",
         seconds: [(2, 10), (1, 2)],
-        run: handshakes::run,
+        run: Measure::Served(handshakes::run),
     },
     Scenario {
         name: memory::NAME,
@@ -82,7 +95,7 @@ pub const SCENARIOS: [Scenario; 6] = [
         stalled_max: 1000,
         headline: "pss_bytes_per_viewer",
         seconds: [(0, 10), (0, 3)],
-        run: memory::run,
+        run: Measure::Served(memory::run),
     },
     Scenario {
         name: "paced",
@@ -95,7 +108,59 @@ pub const SCENARIOS: [Scenario; 6] = [
         stalled_max: 0,
         headline: "first_byte_p99_ms",
         seconds: [(10, 30), (3, 8)],
-        run: paced::run,
+        run: Measure::Served(paced::run),
+    },
+    Scenario {
+        name: "viewers",
+        summary: "the most viewers of live streams at 2 Mb/s without an error, while streams come in",
+        cases: &viewers::CASES,
+        servers: &[Kind::Ours, Kind::Nginx, Kind::Redis],
+        connections: 8000,
+        can_be_plain: false,
+        sweeps: false,
+        stalled_max: 0,
+        headline: "viewers",
+        seconds: [(60, 120), (10, 20)],
+        run: Measure::Live(viewers::run),
+    },
+    Scenario {
+        name: "flash",
+        summary: "1,667 joins a second beside viewers that stay",
+        cases: &[flash::FULL, flash::RESUMED],
+        servers: &[Kind::Ours, Kind::Nginx],
+        connections: 1000,
+        can_be_plain: false,
+        sweeps: false,
+        stalled_max: 0,
+        headline: "join_p99_ms",
+        seconds: [(15, 30), (5, 5)],
+        run: Measure::Live(flash::run),
+    },
+    Scenario {
+        name: "latency",
+        summary: "from the encoder's last byte of a segment to the viewer's last",
+        cases: &[latency::SLICED, latency::WHOLE],
+        servers: &[Kind::Ours, Kind::Nginx, Kind::Redis],
+        connections: 100,
+        can_be_plain: false,
+        sweeps: false,
+        stalled_max: 0,
+        headline: "last_byte_p99_ms",
+        seconds: [(12, 60), (10, 8)],
+        run: Measure::Live(latency::run),
+    },
+    Scenario {
+        name: "ingest",
+        summary: "the most streams that a CPU takes for some delivery nodes, and what they cost",
+        cases: &ingest::CASES,
+        servers: &[Kind::Ours, Kind::Redis],
+        connections: 1000,
+        can_be_plain: false,
+        sweeps: false,
+        stalled_max: 0,
+        headline: "cpu_s_per_gb",
+        seconds: [(10, 30), (4, 6)],
+        run: Measure::Live(ingest::run),
     },
     Scenario {
         name: streams::NAME,
@@ -108,7 +173,7 @@ pub const SCENARIOS: [Scenario; 6] = [
         stalled_max: 0,
         headline: "pss_bytes_per_stream",
         seconds: [(0, 2), (0, 2)],
-        run: streams::run,
+        run: Measure::Served(streams::run),
     },
     Scenario {
         name: curves::NAME,
@@ -121,7 +186,7 @@ pub const SCENARIOS: [Scenario; 6] = [
         stalled_max: 0,
         headline: "cpu_s_per_gb",
         seconds: [(2, 5), (1, 1)],
-        run: delivery::run,
+        run: Measure::Served(delivery::run),
     },
 ];
 
@@ -136,6 +201,12 @@ impl Scenario {
         }
     }
 
+    /// It has live streams, and starts its servers itself.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        matches!(self.run, Measure::Live(_))
+    }
+
     /// One run of one part with a server of its own.
     ///
     /// # Errors
@@ -144,7 +215,7 @@ impl Scenario {
         self.measure_with(bed, kind, case, |_| Ok(()))
     }
 
-    /// The same, with something to be done once the server has started.
+    /// The same, with something to be done once the server has started, but for live scenarios.
     ///
     /// # Errors
     /// As above, or what was to be done failed.
@@ -156,8 +227,12 @@ impl Scenario {
         started: impl FnOnce(&Peer) -> Result<()>,
     ) -> Result<Figures> {
         eprintln!("bench: {case}: starting {}", kind.label());
+        let run = match self.run {
+            Measure::Served(run) => run,
+            Measure::Live(run) => return run(bed, kind, case),
+        };
         let peer = Peer::start(kind, bed)?;
-        let measured = started(&peer).and_then(|()| (self.run)(bed, &peer, case));
+        let measured = started(&peer).and_then(|()| run(bed, &peer, case));
         match (measured, peer.stop()) {
             (Ok(figures), Ok(())) => Ok(figures),
             (Err(error), Ok(())) => Err(error),

@@ -4,9 +4,9 @@ use crate::machine::{load as load_module, read, write};
 use crate::tool::until;
 use anyhow::{Context, Result, bail};
 
-/// Loads the module with a pair on each node; once is enough.
+/// Loads the module with two pairs on each node; once is enough. Numbers that are odd are on node 1.
 pub(crate) fn load() -> Result<()> {
-    load_module("tlsnic", &["pairs=2", "nodes=0,1"])
+    load_module("tlsnic", &["pairs=4", "nodes=0,1,0,1"])
 }
 
 /// Waits until the card keeps nothing; what is counted then.

@@ -3,6 +3,7 @@
 use crate::https::{Certificate, get};
 use crate::tool::{Server, start, until};
 use anyhow::{Context, Result, ensure};
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,9 @@ use std::process::Command;
 
 /// Ring memory of each zone, in bytes.
 pub(crate) const ARENA: u64 = 64 << 20;
+
+/// Longer than the emulated card is told to hold what was acknowledged.
+const NIC_DRAIN: &str = "3s";
 
 /// For every upload.
 pub(crate) const TOKEN: &str = "the-lab-is-a-closed-place-000000000000";
@@ -142,6 +146,34 @@ impl Metrics {
         }
         found.with_context(|| format!("no metric {name} with {labels:?}"))
     }
+
+    /// The sums of all samples of `name`, by the values of these labels.
+    pub(crate) fn by<const N: usize>(
+        &self,
+        name: &str,
+        labels: [&str; N],
+    ) -> Result<BTreeMap<[String; N], f64>> {
+        let mut sums = BTreeMap::new();
+        for line in self.0.lines() {
+            let Some((key, value)) = line.rsplit_once(' ') else {
+                continue;
+            };
+            if key.split('{').next() == Some(name) {
+                let key = labels.map(|label| value_of(key, label).unwrap_or_default().to_owned());
+                *sums.entry(key).or_insert(0.0) += value.parse::<f64>()?;
+            }
+        }
+        Ok(sums)
+    }
+}
+
+/// The value of a label in a sample's name.
+fn value_of<'a>(key: &'a str, label: &str) -> Option<&'a str> {
+    let sign = format!("{label}=\"");
+    let mut parts = key.split(['{', ',', '}']);
+    parts
+        .find_map(|part| part.strip_prefix(&sign))?
+        .strip_suffix('"')
 }
 
 /// The number after `"id":"STREAM","zone":`.
@@ -159,7 +191,8 @@ fn configuration(certificate: &Certificate) -> String {
         "state_dir = \"\"\nzones = \"auto\"\n[memory]\narena = \"{arena}MiB\"\n\
          [[certificates]]\nchain_file = {chain:?}\nkey_file = {key:?}\n\
          [[listeners]]\nlisten = \"127.0.0.1:8443\"\n\
-         [ingest]\nlisten = \"127.0.0.1:8080\"\n[limits]\nobject_bytes_max = \"4MiB\"\n"
+         [ingest]\nlisten = \"127.0.0.1:8080\"\n[limits]\nobject_bytes_max = \"4MiB\"\n\
+         nic_drain = \"{NIC_DRAIN}\"\n"
     );
     for stream in STREAMS {
         text += &format!(
@@ -182,6 +215,9 @@ mod tests {
         assert_eq!(metrics.sum("a", &[]).unwrap(), 5.0);
         assert_eq!(metrics.sum("a", &["zone=\"1\""]).unwrap(), 3.0);
         assert!(metrics.sum("b", &[]).is_err());
+        let by = metrics.by("a", ["path"]).unwrap();
+        assert_eq!(by, BTreeMap::from([([String::from("x")], 5.0)]));
+        assert_eq!(metrics.by("a", ["zone", "path"]).unwrap().len(), 2);
     }
 
     /// A stream's zone is found by its id.

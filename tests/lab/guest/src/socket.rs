@@ -1,9 +1,12 @@
-//! What no safe library offers of sockets: handing TLS to the kernel, and lending pages to a pipe.
+//! What no safe library offers of sockets: handing TLS to the kernel, lending pages to a pipe, and
+//! io_uring.
 //! The only file of this crate with `unsafe`.
 
 #![allow(unsafe_code)]
 
 use anyhow::{Context, Result};
+use io_uring::types::Fd;
+use io_uring::{IoUring, opcode, squeue};
 use std::io::Error;
 use std::os::fd::{AsFd, AsRawFd};
 
@@ -65,4 +68,32 @@ pub(crate) fn lend(pipe: impl AsFd, bytes: &'static [u8]) -> std::io::Result<usi
     // SAFETY: the kernel reads one iovec, and lends pages for reading that are never unmapped.
     let lent = unsafe { libc::vmsplice(pipe, &raw const piece, 1, libc::SPLICE_F_NONBLOCK) };
     usize::try_from(lent).map_err(|_| Error::last_os_error())
+}
+
+/// Has a ring tell when a descriptor can be read from.
+pub(crate) fn ring_readable(ring: &mut IoUring, from: impl AsFd, number: u64) -> Result<()> {
+    let from = Fd(from.as_fd().as_raw_fd());
+    let entry = opcode::PollAdd::new(from, libc::POLLIN as u32).build();
+    push(ring, &entry.user_data(number))
+}
+
+/// Has a ring send bytes, which stay for ever.
+pub(crate) fn ring_send(
+    ring: &mut IoUring,
+    to: impl AsFd,
+    bytes: &'static [u8],
+    number: u64,
+) -> Result<()> {
+    let to = Fd(to.as_fd().as_raw_fd());
+    let length = u32::try_from(bytes.len())?;
+    let send = opcode::Send::new(to, bytes.as_ptr(), length);
+    // Kernel TLS knows no MSG_WAITALL: a short send is the caller's to go on with.
+    let entry = send.flags(libc::MSG_NOSIGNAL).build();
+    push(ring, &entry.user_data(number))
+}
+
+fn push(ring: &mut IoUring, entry: &squeue::Entry) -> Result<()> {
+    // SAFETY: the only memory that an entry of this file names is never freed nor written to.
+    let pushed = unsafe { ring.submission().push(entry) };
+    pushed.context("the ring is full")
 }

@@ -14,6 +14,7 @@ pub(super) fn check(settings: &Settings, report: &mut Report<'_>) {
     tls(file, report);
     names(file, report);
     addresses(settings, report);
+    zones(settings, report);
     streams(settings, report);
     rings(file, report);
     arenas(settings, report);
@@ -32,6 +33,19 @@ fn tls(file: &File, report: &mut Report<'_>) {
     }
     if file.ingest.tls {
         report.error("ingest.tls", text);
+    }
+}
+
+/// Zones that streams and listeners name must exist.
+fn zones(settings: &Settings, report: &mut Report<'_>) {
+    let (file, zones) = (&settings.file, settings.planned.zones.len());
+    let streams = numbered("streams", &file.streams).map(|(key, stream)| (key, stream.zone));
+    let listeners = numbered("listeners", &file.listeners).map(|(key, one)| (key, one.zone));
+    for (key, zone) in streams.chain(listeners) {
+        if let Some(zone) = zone.filter(|zone| zones > 0 && usize::from(*zone) >= zones) {
+            let text = format!("zone {zone} does not exist: from 0 to {}", zones - 1);
+            report.error(&format!("{key}.zone"), text);
+        }
     }
 }
 
@@ -73,19 +87,11 @@ fn addresses(settings: &Settings, report: &mut Report<'_>) {
 
 fn streams(settings: &Settings, report: &mut Report<'_>) {
     let file = &settings.file;
-    let zones = settings.planned.zones.len();
     let mut seen = BTreeMap::new();
     for (key, stream) in numbered("streams", &file.streams) {
         if let Some(first) = seen.insert(&stream.id, key.clone()) {
             let text = format!("{first} has the id {:?} already", stream.id.as_str());
             report.error(&format!("{key}.id"), text);
-        }
-        if let Some(zone) = stream
-            .zone
-            .filter(|zone| zones > 0 && usize::from(*zone) >= zones)
-        {
-            let text = format!("zone {zone} does not exist: from 0 to {}", zones - 1);
-            report.error(&format!("{key}.zone"), text);
         }
     }
     let (streams, max) = (file.streams.len(), file.ingest.streams_max);

@@ -35,6 +35,8 @@ pub struct Limits {
     /// Bytes that the kernel may hold for TCP sockets before new viewers are refused; 0: half of
     /// what it allows itself.
     pub socket_memory_max: Bytes,
+    /// Ring memory that was lent to a network card is kept for this long after it was acknowledged.
+    pub nic_drain: Time,
     /// A loop that is silent for this long is reported, and the process aborts.
     pub loop_stall: Time,
 }
@@ -54,6 +56,7 @@ impl Default for Limits {
             handshakes_per_turn: 8,
             send_buffers: 512,
             socket_memory_max: Bytes(0),
+            nic_drain: Time::millis(500),
             loop_stall: Time::seconds(10),
         }
     }
@@ -76,6 +79,7 @@ impl Limits {
             handshakes_per_turn: self.handshakes_per_turn,
             send_buffers: self.send_buffers,
             socket_memory_max: self.socket_memory_max.0,
+            nic_drain: self.nic_drain.duration(),
             loop_stall: self.loop_stall.duration(),
             open_ring_bytes: fitting(open_ring),
         }
@@ -105,6 +109,8 @@ impl Limits {
             Time::seconds(1),
             Time::seconds(30 * 24 * 3600),
         );
+        let minute = Time::seconds(60);
+        report.between("limits.nic_drain", self.nic_drain, Time::millis(0), minute);
         report.between("limits.loop_stall", self.loop_stall, Time::seconds(1), day);
         report.between(
             "limits.handshakes_per_turn",

@@ -27,6 +27,9 @@ pub struct Listener {
     /// TLS 1.2 only, so that a network card can seal it.
     #[serde(default)]
     pub nic_tls12: bool,
+    /// Only this zone's loops accept here.
+    #[serde(default)]
+    pub zone: Option<u16>,
     /// Connections at most, over all loops.
     #[serde(default = "connections_max")]
     pub connections_max: u32,
@@ -96,6 +99,7 @@ impl Listener {
             tls: tls(),
             kernel_tls: kernel_tls(),
             nic_tls12: false,
+            zone: None,
             connections_max: connections_max(),
             handshake_timeout: handshake_timeout(),
             header_timeout: header_timeout(),
@@ -154,6 +158,7 @@ impl Listener {
             tls: self.tls,
             kernel_tls: self.kernel_tls,
             nic_tls12: self.nic_tls12,
+            zone: self.zone,
             limits,
         }
     }

@@ -35,6 +35,8 @@ pub struct Listener {
     pub address: String,
     /// Whether its connections are TLS.
     pub tls: bool,
+    /// The one zone whose loops accept; `None`: all do (of encoders: one loop).
+    pub zone: Option<u16>,
     /// Where its connections leave, and how.
     pub egress: Vec<Way>,
 }
@@ -68,15 +70,6 @@ pub struct Card {
 
 /// Looks at every listener.
 pub(super) fn look(settings: &Settings, seen: &Seen<'_>) -> Vec<Listener> {
-    let viewers = settings.listeners.iter().map(|listener| {
-        let asked = Asked {
-            tls: listener.tls,
-            kernel_tls: listener.kernel_tls,
-            nic_tls12: listener.nic_tls12,
-            viewers: true,
-        };
-        describe(&listener.name, &listener.address, asked, seen)
-    });
     let encoders = settings.ingest.addresses.iter().map(|address| {
         let asked = Asked {
             tls: settings.ingest.tls,
@@ -86,7 +79,26 @@ pub(super) fn look(settings: &Settings, seen: &Seen<'_>) -> Vec<Listener> {
         };
         describe("ingest", address, asked, seen)
     });
-    viewers.chain(encoders).collect()
+    let mut all = of_viewers(settings, seen);
+    all.extend(encoders);
+    all
+}
+
+/// Looks at those of viewers.
+pub(super) fn of_viewers(settings: &Settings, seen: &Seen<'_>) -> Vec<Listener> {
+    let viewers = settings.listeners.iter().map(|listener| {
+        let asked = Asked {
+            tls: listener.tls,
+            kernel_tls: listener.kernel_tls,
+            nic_tls12: listener.nic_tls12,
+            viewers: true,
+        };
+        Listener {
+            zone: listener.zone,
+            ..describe(&listener.name, &listener.address, asked, seen)
+        }
+    });
+    viewers.collect()
 }
 
 fn describe(name: &str, address: &ListenAddress, asked: Asked, seen: &Seen<'_>) -> Listener {
@@ -106,6 +118,7 @@ fn describe(name: &str, address: &ListenAddress, asked: Asked, seen: &Seen<'_>) 
         name: name.to_owned(),
         address: written(address),
         tls: asked.tls,
+        zone: None,
         egress,
     }
 }

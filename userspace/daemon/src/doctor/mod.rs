@@ -7,7 +7,8 @@
 //! ```
 //!
 //! One file a subject: [`machine`] the process and io_uring, [`pages`] memory, [`sealing`] what the
-//! kernel seals, [`listeners`] which devices viewers are reached by, [`path`] how their bytes go.
+//! kernel seals, [`listeners`] which devices viewers are reached by, [`path`] how their bytes go. [`start`] has the same of the two last for the log of a
+//! daemon that starts.
 //! Nothing is changed and nothing that runs is disturbed: addresses are bound for a moment, a ring
 //! is made and dropped, kernel TLS is tried on connections of our own.
 
@@ -17,6 +18,7 @@ pub mod pages;
 pub mod path;
 pub mod roots;
 pub mod sealing;
+pub mod start;
 mod text;
 
 use std::io::Write;
@@ -26,7 +28,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use serde::Serialize;
 use zonecast_io::KernelTls;
-use zonecast_io::egress::Egress;
+use zonecast_io::egress::{Address, Device, Egress};
 
 use crate::cli::DoctorArguments;
 use crate::config::{self, DEFAULT_PATH, Settings};
@@ -105,9 +107,7 @@ pub fn run(arguments: &DoctorArguments) -> anyhow::Result<ExitCode> {
 }
 
 fn diagnose(settings: &Settings, roots: &Roots) -> anyhow::Result<Diagnosis> {
-    let egress = Egress::open().context("netlink")?;
-    let devices = egress.devices(&roots.sys).context("network devices")?;
-    let addresses = egress.addresses().context("addresses")?;
+    let (devices, addresses) = network(roots)?;
     let kernel = KernelTls::probe();
     let machine = machine::look(settings, roots);
     let sealing = sealing::describe(&kernel, roots);
@@ -143,6 +143,13 @@ fn diagnose(settings: &Settings, roots: &Roots) -> anyhow::Result<Diagnosis> {
         notes,
         obstacles,
     })
+}
+
+/// The devices, and the addresses that they have.
+fn network(roots: &Roots) -> anyhow::Result<(Vec<Device>, Vec<Address>)> {
+    let egress = Egress::open().context("netlink")?;
+    let devices = egress.devices(&roots.sys).context("network devices")?;
+    Ok((devices, egress.addresses().context("addresses")?))
 }
 
 fn zones(settings: &Settings) -> Vec<Zone> {

@@ -69,9 +69,9 @@ pub fn choose(
 
 /// The kernel seals; whether a card does it for the kernel.
 fn by_card(asked: Asked, device: Option<&Device>, kernel: &KernelTls) -> Choice {
-    let in_kernel = |why: String, change| choice(BytePath::Ktls, why, change);
+    let in_kernel = |why: &str, change| choice(BytePath::Ktls, why, change);
     let Some(device) = device else {
-        return in_kernel("no card lies on the way".to_owned(), None);
+        return in_kernel("no card lies on the way", None);
     };
     let name = &device.name;
     let gcm = [TlsCipher::Aes128Gcm, TlsCipher::Aes256Gcm];
@@ -79,30 +79,27 @@ fn by_card(asked: Asked, device: Option<&Device>, kernel: &KernelTls) -> Choice 
         .iter()
         .any(|cipher| kernel.seals(TlsVersion::Tls12, *cipher));
     match device.tls_transmit {
-        _ if device.is_loopback => in_kernel(format!("{name} stays on this machine"), None),
-        TlsTransmit::No if device.is_virtual => in_kernel(
-            format!("{name} is a virtual interface, which seals nothing"),
-            None,
-        ),
-        TlsTransmit::No => in_kernel(format!("{name} has no tls-hw-tx-offload"), None),
-        TlsTransmit::Unknown => {
-            in_kernel(format!("the kernel does not tell what {name} can do"), None)
+        _ if device.is_loopback => in_kernel("it stays on this machine", None),
+        TlsTransmit::No if device.is_virtual => {
+            in_kernel("a virtual interface seals nothing", None)
         }
+        TlsTransmit::No => in_kernel("the card has no tls-hw-tx-offload", None),
+        TlsTransmit::Unknown => in_kernel("the kernel does not tell what the device can do", None),
         TlsTransmit::Off => in_kernel(
-            format!("tls-hw-tx-offload of {name} is off"),
+            "tls-hw-tx-offload is off",
             Some(format!("ethtool -K {name} tls-hw-tx-offload on")),
         ),
         TlsTransmit::On if !seals_12 => in_kernel(
-            "cards seal TLS 1.2 with AES-GCM, which the kernel has not".to_owned(),
+            "cards seal TLS 1.2 with AES-GCM, which the kernel has not",
             None,
         ),
         TlsTransmit::On if !asked.nic_tls12 => in_kernel(
-            format!("{name} could seal, but Linux hands cards no TLS 1.3"),
+            "the card could seal, but Linux hands cards no TLS 1.3",
             Some("nic_tls12 = true, for TLS 1.2 alone".to_owned()),
         ),
         TlsTransmit::On => choice(
             BytePath::NicKtls,
-            format!("{name} seals TLS 1.2 with AES-GCM, as long as it has room"),
+            "the card seals TLS 1.2 with AES-GCM, as long as it has room",
             None,
         ),
     }

@@ -1,5 +1,7 @@
 //! What the kernel seals, and what would make it seal where it does not.
 
+use std::fmt;
+
 use serde::Serialize;
 use zonecast_io::KernelTls;
 
@@ -18,6 +20,26 @@ pub struct Sealing {
     pub refusal: Option<String>,
     /// What would change that, or give more.
     pub change: Option<String>,
+}
+
+impl fmt::Display for Sealing {
+    /// What is sealed, or why nothing is.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.refusal {
+            Some(reason) => write!(
+                formatter,
+                "none ({reason}): the daemon seals, path userspace_tls"
+            ),
+            None => {
+                let rekeys = if self.rekeys {
+                    "changed"
+                } else {
+                    "not changed"
+                };
+                write!(formatter, "{}; keys can be {rekeys}", self.seals)
+            }
+        }
+    }
 }
 
 pub(super) fn describe(kernel: &KernelTls, roots: &Roots) -> Sealing {

@@ -26,25 +26,7 @@ impl fmt::Display for Diagnosis {
         writeln!(f, "{}\n", self.config)?;
         machine(&self.machine, f)?;
         let sealing = &self.kernel_tls;
-        match &sealing.refusal {
-            Some(reason) => line(
-                f,
-                "kernel TLS",
-                format_args!("none ({reason}): the daemon seals, path userspace_tls"),
-            )?,
-            None => {
-                let rekeys = if sealing.rekeys {
-                    "changed"
-                } else {
-                    "not changed"
-                };
-                line(
-                    f,
-                    "kernel TLS",
-                    format_args!("{}; keys can be {rekeys}", sealing.seals),
-                )?;
-            }
-        }
+        line(f, "kernel TLS", sealing)?;
         change(f, sealing.change.as_deref())?;
         for node in &self.nodes {
             pools(node, f)?;
@@ -179,11 +161,15 @@ fn memory(memory: &Expected, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 /// One line for each way out; why, and what would change it, once for all that have it in common.
 fn listener(listener: &Listener, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let kind = if listener.tls { "TLS" } else { "plain" };
-    line(
-        f,
-        "listener",
-        format_args!("{} at {}, {kind}", listener.name, listener.address),
-    )?;
+    let (name, address) = (&listener.name, &listener.address);
+    match listener.zone {
+        None => line(f, "listener", format_args!("{name} at {address}, {kind}"))?,
+        Some(zone) => line(
+            f,
+            "listener",
+            format_args!("{name} at {address}, {kind}, of zone {zone}"),
+        )?,
+    }
     for (at, way) in listener.egress.iter().enumerate() {
         line(
             f,

@@ -27,6 +27,7 @@ use zonecast_dataplane::{Dataplane, TICKET_LIFETIME};
 
 use crate::cli::ServeArguments;
 use crate::config::{self, ConfigError, Settings, written};
+use crate::doctor::start;
 use crate::{logging, plan, probe};
 use signals::{Signals, Told};
 use watchdog::Watchdog;
@@ -116,6 +117,10 @@ async fn serve(mut settings: Settings) -> anyhow::Result<ExitCode> {
     )?;
     for note in dataplane.notes() {
         tracing::info!("{note}");
+    }
+    match start::lines(&settings, dataplane.kernel_tls()) {
+        Ok(lines) => lines.iter().for_each(|line| tracing::info!("{line}")),
+        Err(error) => tracing::warn!("the byte paths are not known: {error:#}"),
     }
     let running = Running {
         signals,

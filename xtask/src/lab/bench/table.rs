@@ -18,7 +18,7 @@ pub(super) fn print(runs: &[Run]) -> String {
     };
     let bases = COMPARED.map(|(name, _)| base(first, name));
     let mut text = format!(
-        "{:<44} {:>7} {:>7}  {:>13} {:>12} {:>8}\n",
+        "{:<46} {:>7} {:>7}  {:>13} {:>12} {:>8}\n",
         "instructions a byte", "own", "whole", COMPARED[0].1, COMPARED[1].1, "runs ±"
     );
     for row in first {
@@ -31,7 +31,7 @@ pub(super) fn print(runs: &[Run]) -> String {
                 format!("{own:>7.2} {whole:>7.2}  {nginx:>13} {bare:>12} {apart:>8}")
             }
         };
-        text += &format!("{:<44} {line}\n", row.name);
+        text += &format!("{:<46} {line}\n", row.name);
     }
     text
 }

@@ -49,7 +49,7 @@ fn key_update(name: &str) -> Result<String> {
     ensure!(said.contains("KEYUPDATE"), "{said}");
     ensure!(said.trim_end().ends_with("closed"), "{said}");
     ask(&mut bed.open(&["-tls1_3"])?, 1)?;
-    Ok(bed.daemon.logged("byte path")?.join(" "))
+    Ok(bed.daemon.logged("byte path of")?.join(" "))
 }
 
 fn pages_on_every_node(count: u32) -> Result<()> {

@@ -20,7 +20,7 @@ pub(super) fn run(report: &mut Report) -> Result<(), Stop> {
     let mut started = None;
     report.step("daemon starts", || {
         let bed = started.insert(Bed::make("keyupdate")?);
-        Ok(bed.daemon.logged("byte path")?.join(" "))
+        Ok(bed.daemon.logged("byte path of")?.join(" "))
     })?;
     let Some(bed) = started else { return Err(Stop) };
     let _ = report.step("KeyUpdates that ask for one in return", || bed.answered());

@@ -84,8 +84,9 @@ impl Bed {
     fn make() -> Result<Bed> {
         let earlier = tls_stat("TlsTxSw")?;
         let daemon = Daemon::start("ktls")?;
-        let said = daemon.logged("byte path: ")?.join(" ");
-        ensure!(said.contains("byte path: ktls"), "it says {said}");
+        let said = daemon.logged("kernel TLS: ")?.join(" ");
+        let way = daemon.logged("byte path of")?.join(" ");
+        ensure!(way.contains(": ktls by lo "), "it says {way}");
         let upload = |name: &str, length| {
             let file = daemon.folder().join(name);
             let sent = segment(&file, length)?;

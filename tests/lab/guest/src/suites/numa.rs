@@ -1,4 +1,7 @@
-//! The daemon finds both nodes by itself, and everything lies where it belongs.
+//! The daemon finds both nodes by itself, everything lies where it belongs, and what leaves its zone is
+//! seen to.
+
+mod homes;
 
 use crate::daemon::{ARENA, Daemon, STREAMS, TOKEN};
 use crate::https::{equal, get, put, segment};
@@ -7,6 +10,8 @@ use crate::report::{Report, Stop};
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeSet;
 use std::fs;
+
+use homes::Homes;
 
 /// How often each stream's segment is fetched, each time over a connection of its own.
 const FETCHES: u32 = 3;
@@ -17,8 +22,9 @@ const SEGMENT: u64 = 500_009;
 pub(super) fn run(report: &mut Report) -> Result<(), Stop> {
     let mut started = None;
     report.step("daemon starts", || {
-        let daemon = started.insert(Daemon::start("numa")?);
-        Ok(daemon.logged("byte path")?.join(" "))
+        homes::lay()?;
+        let daemon = started.insert(Daemon::start_with("numa", &homes::listeners())?);
+        Ok(daemon.logged("byte path of")?.join(" "))
     })?;
     let Some(daemon) = started else {
         return Err(Stop);
@@ -34,6 +40,23 @@ pub(super) fn run(report: &mut Report) -> Result<(), Stop> {
     let _ = report.step("bytes counted by ring zone and loop zone", || {
         counted(&daemon)
     });
+    let _ = report.step("loopback is no zone's, and no byte counts twice", || {
+        homes::loopback_is_no_zones(&daemon)
+    });
+    let mut made = None;
+    report.step("something at home in each zone", || {
+        made = Some(Homes::make(&daemon)?);
+        Ok(String::new())
+    })?;
+    let Some(homes) = made else {
+        return Err(Stop);
+    };
+    let _ = report.step("viewers in their zone: three times the same", || {
+        homes.right()
+    });
+    let _ = report.step("viewers in the wrong zone: told apart", || homes.wrong());
+    let _ = report.step("bytes that cross from node to node", || homes.table());
+    let _ = report.step("a route moved in mid-stream: told apart", || homes.moved());
     Ok(())
 }
 

@@ -4,9 +4,13 @@
 //! It is a process of its own, this same binary with arguments, so that the kernel keeps its account
 //! apart.
 
+mod blocking;
+mod uring;
+
 use super::viewer::Framing;
 use super::{FOLDER, OBJECT};
 use crate::socket::{Way, kernel_tls, lend, zero_copy};
+use crate::tool::until;
 use anyhow::{Context, Result, bail};
 use memmap2::MmapOptions;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -15,6 +19,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -38,6 +43,10 @@ pub(super) enum Method {
     Send,
     /// `sendfile` from a file in memory.
     Sendfile,
+    /// The same, by a thread for each connection, which waits in it.
+    Blocking,
+    /// The same, by io_uring, one for all connections.
+    Uring,
     /// `vmsplice` of memory in a 2 MiB page into a pipe, `splice` from there.
     Splice,
 }
@@ -88,7 +97,13 @@ impl Orders {
         let [_, method, framing, zero_copy, size, address] = words else {
             bail!("bare METHOD FRAMING ZEROCOPY SIZE ADDRESS");
         };
-        let methods = [Method::Send, Method::Sendfile, Method::Splice];
+        let methods = [
+            Method::Send,
+            Method::Sendfile,
+            Method::Blocking,
+            Method::Uring,
+            Method::Splice,
+        ];
         let framings = [
             Framing::Plain,
             Framing::Tls13,
@@ -111,8 +126,17 @@ impl Orders {
 pub(crate) fn serve(words: &[String]) -> Result<()> {
     let orders = Orders::read(words)?;
     let source = Source::open()?;
-    let listener = TcpListener::bind(orders.address)?;
+    // A ring of the program before this one may keep the address for a moment after its end.
+    let listener = until("the address", || match TcpListener::bind(orders.address) {
+        Err(error) if error.kind() == ErrorKind::AddrInUse => Ok(None),
+        bound => Ok(Some(bound?)),
+    })?;
     println!("listening");
+    match orders.method {
+        Method::Blocking => return blocking::serve(&listener, &source, &orders),
+        Method::Uring => return uring::serve(&listener, &source, &orders),
+        Method::Send | Method::Sendfile | Method::Splice => {}
+    }
     let mut viewers: Vec<Viewer> = Vec::new();
     loop {
         let mut looked: Vec<_> = viewers.iter().map(Viewer::looks).collect();
@@ -156,6 +180,24 @@ impl Source {
     }
 }
 
+/// Makes a new connection what the orders say.
+fn prepare(socket: &TcpStream, orders: &Orders) -> Result<()> {
+    socket.set_nodelay(true)?;
+    if let Some(version) = orders.framing.version() {
+        kernel_tls(socket, Way::Send, version)?;
+    }
+    if orders.zero_copy {
+        zero_copy(socket)?;
+    }
+    Ok(())
+}
+
+/// Takes the byte that asks for the object; false where the viewer has left.
+fn asked(socket: &TcpStream) -> Result<bool> {
+    let (_, came) = recv(socket, &mut [0_u8; 1][..], RecvFlags::empty())?;
+    Ok(came > 0)
+}
+
 struct Viewer {
     socket: TcpStream,
     /// Bytes of the object that are not sent yet; 0 while nothing is asked for.
@@ -168,14 +210,8 @@ struct Viewer {
 impl Viewer {
     fn accept(listener: &TcpListener, orders: &Orders) -> Result<Viewer> {
         let (socket, _) = listener.accept()?;
-        socket.set_nodelay(true)?;
+        prepare(&socket, orders)?;
         socket.set_nonblocking(true)?;
-        if let Some(version) = orders.framing.version() {
-            kernel_tls(&socket, Way::Send, version)?;
-        }
-        if orders.zero_copy {
-            zero_copy(&socket)?;
-        }
         let mut pipe = None;
         if orders.method == Method::Splice {
             let (out, into) = pipe_with(PipeFlags::CLOEXEC)?;
@@ -202,8 +238,7 @@ impl Viewer {
     /// Sends as much as the socket takes; false where the viewer has left.
     fn turn(&mut self, source: &Source, orders: &Orders) -> Result<bool> {
         if self.left == 0 {
-            let (_, asked) = recv(&self.socket, &mut [0_u8; 1][..], RecvFlags::empty())?;
-            if asked == 0 {
+            if !asked(&self.socket)? {
                 return Ok(false);
             }
             self.left = source.memory.len();

@@ -64,7 +64,8 @@ pub(super) fn run(report: &mut Report) -> Result<(), Stop> {
     });
     let wanted = wanted();
     for row in &ROWS {
-        if wanted.iter().any(|word| row.name.contains(word.as_str())) {
+        let name = row.name.replace('_', " ");
+        if wanted.iter().any(|word| name.contains(word.as_str())) {
             let _ = report.step(row.name, || measured(row.name, (row.measure)(&bed)?));
         }
     }

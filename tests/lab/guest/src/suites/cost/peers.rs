@@ -14,6 +14,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// Where the daemon listens.
+const DAEMON_PORT: u16 = 8443;
+
 /// This same program.
 const SELF: &str = "/init";
 
@@ -31,15 +34,13 @@ pub(super) struct Bed {
 }
 
 impl Bed {
-    fn http(&self, path: &str, port: u16, tls: bool) -> Result<Place> {
-        let tls = tls.then(|| offer(&self.certificate)).transpose()?;
+    fn http(&self, path: &str, address: SocketAddr, framing: Framing) -> Result<Place> {
+        let tls = framing.version();
+        let tls = tls.map(|version| offer(&self.certificate, version));
+        let tls = tls.transpose()?;
         Ok(Place {
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
-            framing: if tls.is_some() {
-                Framing::Tls13
-            } else {
-                Framing::Plain
-            },
+            address,
+            framing,
             speech: Speech::Http {
                 request: format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"),
                 tls,
@@ -47,9 +48,11 @@ impl Bed {
         })
     }
 
-    /// The daemon; `listener` is what its listener is told beyond the address.
-    pub(super) fn daemon(&self, tls: bool, listener: &str) -> Result<Peer> {
-        let config = self.daemon_config(listener)?;
+    /// The daemon at an address, with bytes framed so; `listener` is what its listener is told beyond
+    /// the address.
+    pub(super) fn daemon(&self, at: Ipv4Addr, framing: Framing, listener: &str) -> Result<Peer> {
+        let address = SocketAddr::from((at, DAEMON_PORT));
+        let config = self.daemon_config(address, listener)?;
         let mut command = Command::new("sh");
         let script = "ulimit -n 65536 && exec zonecast serve --config \"$0\"";
         command.args(["-c", script]).arg(config);
@@ -57,18 +60,19 @@ impl Bed {
         let name = format!("/live/a/{OBJECT}");
         let ingest = format!("http://127.0.0.1:8080{name}");
         put(&ingest, &self.folder.join(OBJECT), TOKEN)?;
-        let place = self.http(&name, 8443, tls)?;
+        let place = self.http(&name, address, framing)?;
         Ok(Peer { server, place })
     }
 
     /// Whether the daemon's listeners know these keys.
     pub(super) fn daemon_knows(&self, listener: &str) -> Result<bool> {
-        let config = self.daemon_config(listener)?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, DAEMON_PORT));
+        let config = self.daemon_config(address, listener)?;
         let config = config.to_string_lossy();
         Ok(run("zonecast", &["check", "--config", &config]).is_ok())
     }
 
-    fn daemon_config(&self, listener: &str) -> Result<PathBuf> {
+    fn daemon_config(&self, address: SocketAddr, listener: &str) -> Result<PathBuf> {
         let token = self.folder.join("token");
         fs::write(&token, TOKEN)?;
         fs::set_permissions(&token, fs::Permissions::from_mode(0o600))?;
@@ -77,7 +81,7 @@ impl Bed {
         let text = format!(
             "state_dir = \"\"\n[memory]\narena = \"64MiB\"\n\
              [[certificates]]\nchain_file = {chain:?}\nkey_file = {key:?}\n\
-             [[listeners]]\nlisten = \"127.0.0.1:8443\"\n{listener}\n\
+             [[listeners]]\nlisten = \"{address}\"\n{listener}\n\
              [ingest]\nlisten = \"127.0.0.1:8080\"\n\
              [[streams]]\nid = \"a\"\ntoken_file = \"token\"\nring = \"32MiB\"\ntracks_max = 2\n"
         );
@@ -108,7 +112,12 @@ impl Bed {
         command.args(["-e", "stderr", "-p"]).arg(&self.folder);
         command.arg("-c").arg(&config);
         let server = self.start("nginx", &mut command, "using the \"epoll\"")?;
-        let place = self.http(&format!("/{OBJECT}"), 9443, tls.is_some())?;
+        let framing = match tls {
+            Some(_) => Framing::Tls13,
+            None => Framing::Plain,
+        };
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 9443));
+        let place = self.http(&format!("/{OBJECT}"), address, framing)?;
         until("nginx", || Ok(TcpStream::connect(place.address).ok()))?;
         Ok(Peer { server, place })
     }

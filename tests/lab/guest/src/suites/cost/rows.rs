@@ -7,6 +7,7 @@ use super::peers::Bed;
 use super::viewer::Framing;
 use super::{Sealed, deliver};
 use anyhow::{Result, ensure};
+use std::net::Ipv4Addr;
 
 /// A row.
 pub(super) struct Row {
@@ -47,28 +48,37 @@ impl Kernel {
 }
 
 /// All of them.
-pub(super) const ROWS: [Row; 19] = [
+pub(super) const ROWS: [Row; 26] = [
     row("zonecast, TLS in the process", |bed| {
         let listener = if bed.daemon_knows(KERNEL_TLS_OFF)? {
             KERNEL_TLS_OFF
         } else {
             ""
         };
-        cost(deliver(bed, &bed.daemon(true, listener)?, Kernel::Nothing))
+        let peer = bed.daemon(LOCALHOST, Framing::Tls13, listener)?;
+        cost(deliver(bed, &peer, Kernel::Nothing))
     }),
     row("zonecast, TLS in the kernel", |bed| {
         if !bed.daemon_knows(KERNEL_TLS_OFF)? {
             let why = "this daemon's listeners have no kernel_tls";
             return Ok(Measured::Skipped(why.to_owned()));
         }
-        cost(deliver(bed, &bed.daemon(true, "")?, Kernel::Software))
+        let peer = bed.daemon(LOCALHOST, Framing::Tls13, "")?;
+        cost(deliver(bed, &peer, Kernel::Software))
     }),
     row("zonecast, plain", |bed| {
-        cost(deliver(
-            bed,
-            &bed.daemon(false, "tls = false")?,
-            Kernel::Nothing,
-        ))
+        let peer = bed.daemon(LOCALHOST, Framing::Plain, "tls = false")?;
+        cost(deliver(bed, &peer, Kernel::Nothing))
+    }),
+    row("zonecast, TLS 1.2 on the card", |bed| {
+        let listener = "nic_tls12 = true";
+        through(bed, Framing::Unsealed, listener, Kernel::Device)
+    }),
+    row("zonecast, TLS in the kernel, through the card", |bed| {
+        through(bed, Framing::Tls13, "", Kernel::Software)
+    }),
+    row("zonecast, plain, through the card", |bed| {
+        through(bed, Framing::Plain, "tls = false", Kernel::Nothing)
     }),
     row("nginx, TLS in the process", |bed| {
         cost(deliver(bed, &bed.nginx(Some(""))?, Kernel::Nothing))
@@ -89,6 +99,13 @@ pub(super) const ROWS: [Row; 19] = [
     row("bare, TLS in the kernel, send 256 KiB", |bed| {
         bare(bed, &Orders::new(Method::Send, Framing::Tls13, 256 << 10))
     }),
+    row("bare, TLS in the kernel, blocking 256 KiB", |bed| {
+        let method = Method::Blocking;
+        bare(bed, &Orders::new(method, Framing::Tls13, 256 << 10))
+    }),
+    row("bare, TLS in the kernel, io_uring 256 KiB", |bed| {
+        bare(bed, &Orders::new(Method::Uring, Framing::Tls13, 256 << 10))
+    }),
     row("bare, TLS in the kernel, sendfile 256 KiB", |bed| {
         bare(
             bed,
@@ -100,6 +117,13 @@ pub(super) const ROWS: [Row; 19] = [
     }),
     row("bare, plain, send 256 KiB", |bed| {
         bare(bed, &Orders::new(Method::Send, Framing::Plain, 256 << 10))
+    }),
+    row("bare, plain, blocking 256 KiB", |bed| {
+        let method = Method::Blocking;
+        bare(bed, &Orders::new(method, Framing::Plain, 256 << 10))
+    }),
+    row("bare, plain, io_uring 256 KiB", |bed| {
+        bare(bed, &Orders::new(Method::Uring, Framing::Plain, 256 << 10))
     }),
     row("bare, plain, sendfile 256 KiB", |bed| {
         bare(
@@ -139,6 +163,8 @@ pub(super) const ROWS: [Row; 19] = [
     }),
 ];
 
+const LOCALHOST: Ipv4Addr = Ipv4Addr::LOCALHOST;
+
 /// What a listener is told that is to seal in the process.
 const KERNEL_TLS_OFF: &str = "kernel_tls = false";
 
@@ -148,6 +174,15 @@ const fn row(name: &'static str, measure: fn(&Bed) -> Result<Measured>) -> Row {
 
 fn cost(cost: Result<Cost>) -> Result<Measured> {
     cost.map(Measured::Cost)
+}
+
+/// The daemon through the emulated card, to viewers at the other end of the cable.
+fn through(bed: &Bed, framing: Framing, listener: &str, kernel: Kernel) -> Result<Measured> {
+    if let Err(error) = cable::lay() {
+        return Ok(Measured::Skipped(format!("no emulated card: {error:#}")));
+    }
+    let peer = bed.daemon(cable::NEAR, framing, listener)?;
+    cost(cable::at_the_far_end(|| deliver(bed, &peer, kernel)))
 }
 
 /// The bare program over loopback.

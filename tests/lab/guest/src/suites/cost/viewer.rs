@@ -6,6 +6,7 @@ use crate::socket::{Way, kernel_tls};
 use anyhow::{Context, Result, bail, ensure};
 use rustix::net::{RecvFlags, recv};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
@@ -139,14 +140,8 @@ impl Viewer {
     fn check_http(&mut self, object: &[u8]) -> Result<()> {
         self.ask()?;
         let mut came = Vec::new();
-        let mut piece = vec![0; 1 << 16];
         let head = loop {
-            let count = match &mut self.tls {
-                Some(tls) => rustls::Stream::new(tls, &mut self.socket).read(&mut piece)?,
-                None => self.socket.read(&mut piece)?,
-            };
-            ensure!(count > 0, "the server has hung up");
-            came.extend_from_slice(&piece[..count]);
+            self.read_some(&mut came)?;
             let head = came.windows(4).position(|four| four == b"\r\n\r\n");
             if let Some(head) = head
                 && came.len() >= head + 4 + object.len()
@@ -158,6 +153,23 @@ impl Viewer {
         ensure!(said.starts_with("HTTP/1.1 200 "), "{said}");
         self.length = came.len();
         equal(&came[head..], object)
+    }
+
+    /// Adds some more of what the server says.
+    fn read_some(&mut self, came: &mut Vec<u8>) -> Result<()> {
+        if self.place.framing == Framing::Unsealed {
+            let text = self.text()?;
+            came.extend_from_slice(&text);
+            return Ok(());
+        }
+        let mut piece = vec![0; 1 << 16];
+        let count = match &mut self.tls {
+            Some(tls) => rustls::Stream::new(tls, &mut self.socket).read(&mut piece)?,
+            None => self.socket.read(&mut piece)?,
+        };
+        ensure!(count > 0, "the server has hung up");
+        came.extend_from_slice(&piece[..count]);
+        Ok(())
     }
 
     /// Asks for the object.
@@ -215,29 +227,41 @@ impl Viewer {
 
     /// The texts of a response's records, from a card that seals nothing.
     fn texts(&mut self) -> Result<Vec<u8>> {
-        let (before, _) = self.place.framing.around();
         let mut came = Vec::new();
         while came.len() < self.length {
-            let (count, record) = self.record()?;
-            let mut bytes = vec![0; record];
-            self.socket.read_exact(&mut bytes)?;
-            came.extend_from_slice(&bytes[before..before + count]);
+            came.extend(self.text()?);
         }
         Ok(came)
     }
+
+    /// The text of the next record.
+    fn text(&mut self) -> Result<Vec<u8>> {
+        let (before, _) = self.place.framing.around();
+        let (count, record) = self.record()?;
+        let mut bytes = vec![0; record];
+        self.socket.read_exact(&mut bytes)?;
+        Ok(bytes[before..before + count].to_vec())
+    }
 }
 
-/// One version, one group and one suite: every server does the same work.
-pub(super) fn offer(certificate: &Certificate) -> Result<Arc<ClientConfig>> {
+/// One version (as on the wire), one group and one suite: every server does the same work.
+pub(super) fn offer(certificate: &Certificate, version: u16) -> Result<Arc<ClientConfig>> {
+    use aws_lc_rs::cipher_suite::{
+        TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, TLS13_AES_128_GCM_SHA256,
+    };
+    let (version, suite) = match version {
+        0x0303 => (&TLS12, TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256),
+        _ => (&TLS13, TLS13_AES_128_GCM_SHA256),
+    };
     let provider = CryptoProvider {
-        cipher_suites: vec![aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256],
+        cipher_suites: vec![suite],
         kx_groups: vec![aws_lc_rs::kx_group::X25519],
         ..aws_lc_rs::default_provider()
     };
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(&certificate.chain)?)?;
     let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
-        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .with_protocol_versions(&[version])?
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.resumption = rustls::client::Resumption::disabled();

@@ -1,4 +1,5 @@
-//! `zonecast-load`: one load against a server that already serves the objects.
+//! `zonecast-load`: one load against a server that already serves the objects; or, with `live`,
+//! viewers that follow live playlists, and producers.
 #![forbid(unsafe_code)]
 
 use std::net::SocketAddr;
@@ -8,15 +9,35 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use zonecast_load::content::Objects;
 use zonecast_load::{Latency, Load, Pace, Spec, tls, usage};
 
+mod live;
+
 /// Plays many viewers on one thread, checks what comes, prints one line of JSON.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
+struct Command {
+    #[command(subcommand)]
+    other: Option<Other>,
+    #[command(flatten)]
+    arguments: Option<Arguments>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Other {
+    /// Viewers that follow live HLS playlists, and producers that upload them
+    Live(Box<live::Arguments>),
+}
+
+#[derive(Debug, clap::Args)]
 struct Arguments {
     /// The server
     #[arg(long, value_name = "ADDRESS:PORT")]
@@ -57,8 +78,14 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+    let command = Command::parse();
+    let done = match (command.other, command.arguments) {
+        (Some(Other::Live(arguments)), _) => live::run(&arguments),
+        (None, Some(arguments)) => run(&arguments).map(|()| ExitCode::SUCCESS),
+        (None, None) => Err(anyhow::anyhow!("nothing to do; --help says what there is")),
+    };
+    match done {
+        Ok(code) => code,
         Err(error) => {
             eprintln!("load: {error:#}");
             ExitCode::FAILURE
