@@ -11,8 +11,9 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use zonecast_load::live::{
     Arrivals, Board, LiveReport, LiveSpec, Media, Plan, Pool, ProduceSpec, Sink, Tally, Track,
-    Verify, client, run,
+    Verify, clients, run,
 };
+use zonecast_load::tls;
 use zonecast_perf::setup::Ports;
 use zonecast_tests::bench::Bench;
 
@@ -33,17 +34,16 @@ fn specs(bench: &Bench) -> Result<(LiveSpec, ProduceSpec)> {
     let config = &bench.config;
     let root = CertificateDer::from_pem_file(&config.certificate.chain_file)?;
     let pool = Arc::new(Pool::default());
-    let offer = |takes| client(root.clone(), &pool, takes);
     let target = Ports::four(config.ports.https);
     let ramp = Arrivals::ramp(12, Duration::from_secs(1));
     let mut spec = LiveSpec::new(target, Arc::clone(&media), vec![ramp]);
-    spec.tls = Some([offer(false)?, offer(true)?]);
+    spec.tls = Some(clients(root.clone(), &pool)?);
     spec.verify = Verify::Media(4);
     (spec.cushion, spec.start_within) = (PATIENT, PATIENT);
     spec.board = Some(Arc::clone(&board));
     let sink = Sink::Http {
         targets: vec![bench.ingest()],
-        tls: Some(offer(false)?),
+        tls: Some(Arc::new(tls::client(root, false)?)),
         token: Some(config.token.clone()),
     };
     let produce = ProduceSpec {

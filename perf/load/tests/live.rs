@@ -12,7 +12,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use zonecast_load::live::{
     Arrivals, Board, LiveReport, LiveSpec, Media, Plan, Pool, ProduceSpec, Sink, Track, Verify,
-    client, run,
+    clients, run,
 };
 use zonecast_perf::setup::Certificate;
 
@@ -86,8 +86,7 @@ fn stage(fault: Fault, tls: bool) -> Stage {
     let pool = Arc::new(Pool::default());
     if tls {
         let root = CertificateDer::from_pem_file(&certificate.chain_file).unwrap();
-        let offer = |takes| client(root.clone(), &pool, takes).unwrap();
-        spec.tls = Some([offer(false), offer(true)]);
+        spec.tls = Some(clients(root, &pool).unwrap());
     }
     spec.verify = Verify::Media(4);
     (spec.cushion, spec.start_within) = (PATIENT, PATIENT);
@@ -224,7 +223,8 @@ fn a_crowd_comes_and_goes() {
     let report = stage.run(|sum| sum.left >= 40);
     assert_eq!((report.errors, report.left), (0, 40), "{report}");
     assert_eq!(report.handshakes, 48, "{report}");
-    assert!((1..=36).contains(&report.resumed), "{report}");
+    // Everyone gets two tickets, so there are enough.
+    assert_eq!(report.resumed, 36, "{report}");
     assert_eq!(report.delay("join").unwrap().count, 48, "{report}");
     assert_eq!(report.viewers, 8);
 }

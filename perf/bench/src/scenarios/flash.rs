@@ -14,8 +14,9 @@ use crate::peers::Kind;
 pub(super) const FULL: &str = "full handshakes";
 pub(super) const RESUMED: &str = "90 % resumed";
 
-/// Joins a second: a hundred thousand in a minute.
-const JOINS: f64 = 1667.0;
+/// Joins a second for each viewer that stays: a thousand stay, and a hundred thousand join in a
+/// minute.
+const JOINS: f64 = 100_000.0 / 60.0 / 1_000.0;
 const STREAMS: usize = 4;
 /// For the last ones of the crowd.
 const AFTER: Duration = Duration::from_secs(3);
@@ -26,7 +27,7 @@ pub(super) fn run(bed: &Bed, kind: Kind, case: &str) -> Result<Figures> {
     let (warm_up, measured) = (bed.times.warm_up, bed.times.measured);
     let watchers = Arrivals::ramp(bed.connections as u32, warm_up / 2);
     let crowd = Arrivals {
-        count: (JOINS * measured.as_secs_f64()) as u32,
+        count: (JOINS * bed.connections as f64 * measured.as_secs_f64()) as u32,
         start: warm_up,
         over: measured,
         segments: Some(1),

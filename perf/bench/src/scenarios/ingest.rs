@@ -34,9 +34,10 @@ pub(super) fn run(bed: &Bed, kind: Kind, case: &str) -> Result<Figures> {
         let passes = is_right(&outcome);
         limited |= !passes && !outcome.report.counts;
         eprintln!(
-            "bench: {case}: {} with {streams} streams: {} slices behind",
+            "bench: {case}: {} with {streams} streams: {} slices behind, {} copies",
             kind.label(),
-            outcome.report.uploads_behind
+            outcome.report.uploads_behind,
+            outcome.lagging
         );
         anyhow::Ok(passes)
     })?;
@@ -74,7 +75,7 @@ pub(super) fn run(bed: &Bed, kind: Kind, case: &str) -> Result<Figures> {
 
 fn is_right(outcome: &Outcome) -> bool {
     let report = &outcome.report;
-    report.uploads_behind == 0 && report.uploads_broken == 0
+    report.uploads_behind == 0 && report.uploads_broken == 0 && outcome.lagging == 0
 }
 
 fn attempt(

@@ -7,7 +7,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use zonecast_load::live::{
@@ -202,6 +202,9 @@ pub(super) struct Outcome {
     pub(super) server: CpuTime,
     /// The generator's.
     pub(super) own: CpuTime,
+    /// Copies of streams that are written as files and were more than a segment old at the end:
+    /// what lies between producers and files may hold as much as it likes.
+    pub(super) lagging: usize,
 }
 
 impl Stage {
@@ -209,20 +212,21 @@ impl Stage {
     fn measure(&self, bed: &Bed, load: Load) -> Result<Outcome> {
         let board = Arc::new(Board::new(load.media.tracks.len()));
         let pool = Arc::new(Pool::default());
-        let offer = |takes| live::client(bed.root.clone(), &pool, takes);
         let mut spec = LiveSpec::new(self.target, Arc::clone(&load.media), load.arrivals);
-        spec.tls = Some([offer(false)?, offer(true)?]);
+        spec.tls = Some(live::clients(bed.root.clone(), &pool)?);
         spec.ahead = load.ahead;
         if spec.ahead.is_some() {
             (spec.behind, spec.cushion) = (1, SEGMENT);
         }
         spec.board = Some(Arc::clone(&board));
+        let first = usage::unix_seconds() / SEGMENT.as_secs();
+        let media = Arc::clone(&load.media);
         let produce = ProduceSpec {
             sink: self.sink.clone(),
             media: load.media,
             slices: load.slices,
             listed: LISTED,
-            first: usage::unix_seconds() / SEGMENT.as_secs(),
+            first,
             preload: PRELOAD,
             board: Some(board),
         };
@@ -237,6 +241,7 @@ impl Stage {
                 CpuTime::of_cpu(bed.load_cpu)?,
             ])
         };
+        let (began, mut lasted) = (Instant::now(), Duration::ZERO);
         let (mut before, mut errors) = (times()?, 0);
         let warm_up = load.warm_up.as_secs();
         let report = live::run(spec, Some(produce), &plan, |second| {
@@ -245,15 +250,42 @@ impl Stage {
             {
                 before = now;
             }
+            lasted = began.elapsed();
             errors += u64::from(second.counts) * second.tally.errors();
             errors <= load.errors_max
         })?;
         let after = times()?;
+        // Producers are up to a segment's duration out of step, and one segment is on its way.
+        let made = lasted.as_secs() / SEGMENT.as_secs();
+        let newest = (first + PRELOAD + made).saturating_sub(3);
         Ok(Outcome {
+            lagging: self.lagging(&media, newest),
             report,
             server: after[0] - before[0],
             own: after[1] - before[1],
         })
+    }
+
+    /// Copies of tracks, in files, that do not list this segment or a later one.
+    fn lagging(&self, media: &Media, newest: u64) -> usize {
+        let lists = |folder: &PathBuf, track: &Track| {
+            // The folder is `live` already.
+            let path = track.playlist.trim_start_matches("/live/");
+            let text = std::fs::read_to_string(folder.join(path)).unwrap_or_default();
+            let names = text.lines().filter(|line| !line.starts_with('#'));
+            names
+                .max()
+                .is_some_and(|last| *last >= *Media::name(newest))
+        };
+        let folders = match self.sink {
+            Sink::Http { .. } => &[][..],
+            Sink::Redis { .. } | Sink::Files(_) => &self.written,
+        };
+        let tracks = |folder| media.tracks.iter().map(move |track| (folder, track));
+        let copies = folders.iter().flat_map(tracks);
+        copies
+            .filter(|(folder, track)| !lists(folder, track))
+            .count()
     }
 
     /// Runs one load on servers that are then ended; without a single segment it says nothing.
@@ -291,6 +323,7 @@ impl Outcome {
         figures.add("in_mb_per_s", uploaded / report.seconds.max(1e-9));
         figures.add("errors", report.errors as f64);
         figures.add("uploads_behind", report.uploads_behind as f64);
+        figures.add("copies_lagging", self.lagging as f64);
         figures.add("server_busy_percent", self.server.busy_share() * 100.0);
         figures.add("load_busy_percent", report.cpu_busy_percent);
         figures.add("load_own_percent", report.thread_busy_percent);

@@ -14,7 +14,7 @@ use zonecast_load::live::{
     self, Arrivals, Board, LiveReport, LiveSpec, Media, Plan, Pool, ProduceSpec, Second, Sink,
     Verify,
 };
-use zonecast_load::{find, usage};
+use zonecast_load::{find, tls, usage};
 
 use rendition::Rendition;
 
@@ -234,15 +234,13 @@ fn specs(
         bail!("--segment: a segment plays for a tenth of a second at least");
     }
     let media = Arc::new(Media::make(arguments.seed, tracks, duration));
-    let pool = Arc::new(Pool::default());
-    let offer = |file: &PathBuf, takes| -> Result<_> {
-        let root = CertificateDer::from_pem_file(file)
-            .with_context(|| format!("{} is no certificate", file.display()))?;
-        Ok(live::client(root, &pool, takes)?)
+    let read = |file: &PathBuf| {
+        CertificateDer::from_pem_file(file)
+            .with_context(|| format!("{} is no certificate", file.display()))
     };
     let mut spec = LiveSpec::new(arguments.target, Arc::clone(&media), arrivals);
     if let Some(root) = &arguments.root {
-        spec.tls = Some([offer(root, false)?, offer(root, true)?]);
+        spec.tls = Some(live::clients(read(root)?, &Arc::new(Pool::default()))?);
     }
     spec.verify = match arguments.foreign {
         true => Verify::Agreement(arguments.verify_every),
@@ -260,10 +258,11 @@ fn specs(
     let board = Arc::new(Board::new(media.tracks.len()));
     spec.board = Some(Arc::clone(&board));
     let tls = arguments.produce_root.as_ref();
+    let offer = |root| -> Result<_> { Ok(Arc::new(tls::client(read(root)?, false)?)) };
     let produce = ProduceSpec {
         sink: Sink::Http {
             targets: vec![target],
-            tls: tls.map(|root| offer(root, false)).transpose()?,
+            tls: tls.map(offer).transpose()?,
             token: arguments.token.clone(),
         },
         media,

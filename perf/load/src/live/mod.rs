@@ -32,7 +32,7 @@ pub use audience::Audience;
 pub use board::Board;
 pub use encoders::{Encoders, Uploaded};
 pub use media::{Media, Track};
-pub use pool::{Pool, client};
+pub use pool::{Pool, clients};
 pub use report::{Delay, LiveReport};
 pub use run::{Plan, Second, run};
 pub use spec::{LiveSpec, ProduceSpec, Sink, Verify};

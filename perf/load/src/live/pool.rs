@@ -72,20 +72,23 @@ impl ClientSessionStore for Store {
     }
 }
 
-/// A client as [`tls::client`] makes it, for viewers whose records are their own after the
-/// handshake. All tickets go to the pool; one that `takes` resumes with them.
+/// Two clients as [`tls::client`] makes them, for viewers whose records are their own after the
+/// handshake. The tickets of both go to the pool; the second one resumes with them. They are of
+/// one make: rustls uses a ticket only with the verifier that it was got with.
 ///
 /// # Errors
 /// The root is no certificate.
-pub fn client(
+pub fn clients(
     root: CertificateDer<'static>,
     pool: &Arc<Pool>,
-    takes: bool,
-) -> Result<Arc<ClientConfig>, LoadError> {
+) -> Result<[Arc<ClientConfig>; 2], LoadError> {
     let mut config = tls::client(root, false)?;
-    let pool = Arc::clone(pool);
-    config.resumption = Resumption::store(Arc::new(Store { pool, takes }))
-        .tls12_resumption(Tls12Resumption::Disabled);
     config.enable_secret_extraction = true;
-    Ok(Arc::new(config))
+    Ok([false, true].map(|takes| {
+        let pool = Arc::clone(pool);
+        let mut config = config.clone();
+        config.resumption = Resumption::store(Arc::new(Store { pool, takes }))
+            .tls12_resumption(Tls12Resumption::Disabled);
+        Arc::new(config)
+    }))
 }

@@ -27,7 +27,7 @@ pub enum Verify {
 pub struct LiveSpec {
     /// The server.
     pub target: SocketAddr,
-    /// What those who do not resume offer, and those who do (see [`super::client`]). `None`:
+    /// What those who do not resume offer, and those who do (see [`super::clients`]). `None`:
     /// plain HTTP.
     pub tls: Option<[Arc<ClientConfig>; 2]>,
     /// What is watched.
