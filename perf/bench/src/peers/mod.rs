@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal};
 use rustix::thread::{CpuSet, sched_setaffinity};
+use tokio::runtime::{Builder, Runtime};
 use zonecast_load::usage;
 use zonecast_perf::child::Child;
 use zonecast_perf::daemon::Daemon;
@@ -84,7 +85,7 @@ pub struct Peer {
     pub other_target: Option<SocketAddr>,
     /// What the daemon took without any stream, where the bed asks for that.
     pub empty: Option<Memory>,
-    runtime: tokio::runtime::Runtime,
+    runtime: Runtime,
 }
 
 impl Peer {
@@ -93,11 +94,7 @@ impl Peer {
     /// # Errors
     /// It does not start; with the end of its log.
     pub fn start(kind: Kind, bed: &Bed) -> Result<Peer> {
-        // Children are tied to the thread that starts them: this one, by a runtime without others.
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .context("no runtime")?;
+        let runtime = runtime()?;
         let entered = runtime.enter();
         // What is started here inherits the CPU; the daemon plans its loops by it.
         let cpus = bed.server_cpus();
@@ -145,18 +142,8 @@ impl Peer {
     /// # Errors
     /// It had ended before.
     pub fn stop(mut self) -> Result<()> {
-        let child = self.process.child();
-        if let Some(status) = child.ended()? {
-            bail!(
-                "{} ended during the run ({status}); its log ends:\n{}",
-                self.kind.label(),
-                child.log_tail()
-            );
-        }
-        // Nothing is to be saved: a stop in order would wait for viewers.
-        let killed = child.stop(rustix::process::Signal::KILL, READY_MAX);
-        self.runtime.block_on(killed)?;
-        Ok(())
+        self.process.still_runs()?;
+        self.process.kill(&self.runtime)
     }
 }
 
@@ -168,6 +155,35 @@ impl Process {
             Process::Varnish(chain) => chain.front(),
         }
     }
+
+    /// # Errors
+    /// It had ended before.
+    pub(crate) fn still_runs(&mut self) -> Result<()> {
+        let child = self.child();
+        if let Some(status) = child.ended()? {
+            bail!(
+                "{} ended during the run ({status}); its log ends:\n{}",
+                child.name(),
+                child.log_tail()
+            );
+        }
+        Ok(())
+    }
+
+    /// Nothing is to be saved: a stop in order would wait for viewers.
+    pub(crate) fn kill(&mut self, runtime: &Runtime) -> Result<()> {
+        let killed = self.child().stop(Signal::KILL, READY_MAX);
+        runtime.block_on(killed)?;
+        Ok(())
+    }
+}
+
+/// Children are tied to the thread that starts them: this one, by a runtime without others.
+pub(crate) fn runtime() -> Result<Runtime> {
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("no runtime")
 }
 
 /// A server with one address.

@@ -33,24 +33,11 @@ pub(super) fn run(bed: &Bed, kind: Kind, case: &str) -> Result<Figures> {
         segments: Some(1),
         resumed: if case == RESUMED { 90 } else { 0 },
     };
-    let load = Load {
-        media,
-        arrivals: vec![watchers, crowd],
-        ahead: None,
-        slices: 8,
-        warm_up,
-        measured: measured + AFTER,
-        errors_max: u64::MAX,
-    };
+    let load = Load::usual(media, vec![watchers, crowd], [warm_up, measured + AFTER]);
     let outcome = stage.measure_once(bed, load)?;
     let report = &outcome.report;
     let mut figures = Figures::default();
-    note_delay(
-        &mut figures,
-        report,
-        "join",
-        ["join_p50_ms", "join_p99_ms", "join_p999_ms"],
-    );
+    note_delay(&mut figures, report, "join", "join");
     figures.add("joins", report.left as f64);
     figures.add(
         "joins_unfinished",
@@ -65,12 +52,7 @@ pub(super) fn run(bed: &Bed, kind: Kind, case: &str) -> Result<Figures> {
         "resumed_percent",
         report.resumed as f64 / handshakes * 100.0,
     );
-    note_delay(
-        &mut figures,
-        report,
-        "handshake",
-        ["handshake_p50_ms", "handshake_p99_ms", "handshake_p999_ms"],
-    );
+    note_delay(&mut figures, report, "handshake", "handshake");
     outcome.note(&mut figures);
     Ok(figures)
 }

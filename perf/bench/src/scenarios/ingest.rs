@@ -99,14 +99,5 @@ fn attempt(
         }
         _ => streams,
     };
-    let load = Load {
-        media,
-        arrivals: Vec::new(),
-        ahead: None,
-        slices: 8,
-        warm_up,
-        measured,
-        errors_max: u64::MAX,
-    };
-    stage.measure_once(bed, load)
+    stage.measure_once(bed, Load::usual(media, Vec::new(), [warm_up, measured]))
 }

@@ -27,30 +27,17 @@ pub(super) fn run(bed: &Bed, kind: Kind, case: &str) -> Result<Figures> {
     let media = media(bed, STREAMS);
     let stage = Stage::start(bed, kind, &media.tracks, 1)?;
     let (warm_up, measured) = (bed.times.warm_up, bed.times.measured);
-    let load = Load {
-        media,
-        arrivals: vec![Arrivals::ramp(bed.connections as u32, warm_up / 4)],
-        ahead: Some(RETRY),
-        slices: if case == SLICED { 8 } else { 1 },
-        warm_up,
-        measured,
-        errors_max: u64::MAX,
-    };
+    let arrivals = vec![Arrivals::ramp(bed.connections as u32, warm_up / 4)];
+    let mut load = Load::usual(media, arrivals, [warm_up, measured]);
+    load.ahead = Some(RETRY);
+    if case != SLICED {
+        load.slices = 1;
+    }
     let outcome = stage.measure_once(bed, load)?;
     let report = &outcome.report;
     let mut figures = Figures::default();
-    note_delay(
-        &mut figures,
-        report,
-        "live_last",
-        ["last_byte_p50_ms", "last_byte_p99_ms", "last_byte_p999_ms"],
-    );
-    let names = [
-        "first_byte_p50_ms",
-        "first_byte_p99_ms",
-        "first_byte_p999_ms",
-    ];
-    note_delay(&mut figures, report, "live_first", names);
+    note_delay(&mut figures, report, "live_last", "last_byte");
+    note_delay(&mut figures, report, "live_first", "first_byte");
     let filling = report.delay("live_first").map_or(0, |first| first.count);
     figures.add("segments", report.segments as f64);
     figures.add("while_filling", filling as f64);

@@ -4,12 +4,11 @@
 //! to take a stream (Redis, what speaks TLS for it, what writes the files) is on the server's CPU,
 //! but for plain nginx, for which the generator writes the files: it takes nothing at all.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use zonecast_load::live::{
     self, Arrivals, Board, LiveReport, LiveSpec, Media, Plan, Pool, ProduceSpec, Sink, Track,
 };
@@ -17,7 +16,10 @@ use zonecast_load::usage::{self, CpuTime};
 
 use crate::bed::Bed;
 use crate::figures::Figures;
-use crate::peers::{Kind, Process, READY_MAX, keep_on, listening, nginx, ours_live, redis};
+
+mod stage;
+
+pub(super) use stage::Stage;
 
 /// How long a segment plays.
 pub(super) const SEGMENT: Duration = Duration::from_secs(2);
@@ -38,149 +40,6 @@ pub(super) fn media(bed: &Bed, streams: usize) -> Arc<Media> {
     Arc::new(Media::make(SEED, tracks, SEGMENT))
 }
 
-/// Servers that run, each once.
-pub(super) struct Stage {
-    kind: Kind,
-    processes: Vec<Process>,
-    /// Where viewers connect.
-    target: SocketAddr,
-    sink: Sink,
-    /// Folders of segments.
-    written: Vec<PathBuf>,
-    runtime: tokio::runtime::Runtime,
-}
-
-impl Stage {
-    /// Starts what serves these tracks. With several `nodes` each takes all of `tracks`; only the
-    /// first serves viewers.
-    pub(super) fn start(bed: &Bed, kind: Kind, tracks: &[Track], nodes: usize) -> Result<Stage> {
-        usage::raise_descriptors();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .context("no runtime")?;
-        let written = folders(bed, nodes);
-        let entered = runtime.enter();
-        // What is started here inherits the CPU; the daemon plans its loops by it.
-        usage::pin(bed.server_cpu)?;
-        let started = processes(bed, kind, tracks, nodes, &runtime);
-        usage::pin(bed.load_cpu)?;
-        let (mut processes, target, sink) =
-            started.with_context(|| format!("no {}", kind.label()))?;
-        drop(entered);
-        for process in &mut processes {
-            let pid = process.child().id().context("a server has ended")?;
-            keep_on(pid, &[bed.server_cpu])?;
-        }
-        Ok(Stage {
-            kind,
-            processes,
-            target,
-            sink,
-            written: written.iter().map(|folder| folder.join("live")).collect(),
-            runtime,
-        })
-    }
-
-    /// Ends them.
-    ///
-    /// # Errors
-    /// One had ended before.
-    pub(super) fn stop(mut self) -> Result<()> {
-        for process in &mut self.processes {
-            let child = process.child();
-            if let Some(status) = child.ended()? {
-                bail!(
-                    "{} ended during the run ({status}); its log ends:\n{}",
-                    child.name(),
-                    child.log_tail()
-                );
-            }
-        }
-        for process in &mut self.processes {
-            let child = process.child();
-            let killed = child.stop(rustix::process::Signal::KILL, READY_MAX);
-            self.runtime.block_on(killed)?;
-        }
-        // What was written is in memory, and not for the next run to find.
-        for folder in self.written {
-            if folder.is_dir() {
-                std::fs::remove_dir_all(folder)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Where nodes keep files; nginx serves the first.
-fn folders(bed: &Bed, nodes: usize) -> Vec<PathBuf> {
-    let folder = |node| match node {
-        0 => bed.document_root(),
-        node => bed.folder().join(format!("node-{node}")),
-    };
-    (0..nodes).map(folder).collect()
-}
-
-type Started = (Vec<Process>, SocketAddr, Sink);
-
-fn processes(
-    bed: &Bed,
-    kind: Kind,
-    tracks: &[Track],
-    nodes: usize,
-    runtime: &tokio::runtime::Runtime,
-) -> Result<Started> {
-    let tls = Some(producer(bed)?);
-    match kind {
-        Kind::Ours => {
-            let (mut processes, mut targets, mut token) = (Vec::new(), Vec::new(), None);
-            let mut viewers = None;
-            for node in 0..nodes {
-                let name = format!("ours-{node}");
-                let (process, target, ingest, own) =
-                    ours_live::start(bed, runtime, tracks, &name, token.take())?;
-                processes.push(process);
-                targets.push(ingest);
-                token = Some(own);
-                viewers.get_or_insert(target);
-            }
-            let target = viewers.context("no node")?;
-            let sink = Sink::Http {
-                targets,
-                tls,
-                token,
-            };
-            Ok((processes, target, sink))
-        }
-        Kind::Nginx => {
-            let (process, target) = started_nginx(bed)?;
-            Ok((vec![process], target, Sink::Files(bed.document_root())))
-        }
-        Kind::Redis => {
-            let folders = folders(bed, nodes);
-            let folders: Vec<_> = folders.iter().map(PathBuf::as_path).collect();
-            let (mut processes, ingest) = redis::start(bed, &folders)?;
-            let (process, target) = started_nginx(bed)?;
-            processes.push(process);
-            let targets = vec![ingest];
-            Ok((processes, target, Sink::Redis { targets, tls }))
-        }
-        Kind::Floor | Kind::Varnish => bail!("it serves no live streams"),
-    }
-}
-
-fn started_nginx(bed: &Bed) -> Result<(Process, SocketAddr)> {
-    let (mut process, target) = nginx::start_live(bed)?;
-    listening(process.child(), target)?;
-    Ok((process, target))
-}
-
-/// Producers' side of TLS.
-fn producer(bed: &Bed) -> Result<Arc<rustls::ClientConfig>> {
-    let config = zonecast_load::tls::client(bed.root.clone(), false)?;
-    Ok(Arc::new(config))
-}
-
 /// One load.
 pub(super) struct Load {
     pub(super) media: Arc<Media>,
@@ -193,6 +52,26 @@ pub(super) struct Load {
     pub(super) measured: Duration,
     /// More errors than this end it.
     pub(super) errors_max: u64,
+}
+
+impl Load {
+    /// Slices as an encoder makes them, viewers who ask for what is listed, and no end before the
+    /// end, whatever the errors.
+    pub(super) fn usual(
+        media: Arc<Media>,
+        arrivals: Vec<Arrivals>,
+        [warm_up, measured]: [Duration; 2],
+    ) -> Load {
+        Load {
+            media,
+            arrivals,
+            ahead: None,
+            slices: 8,
+            warm_up,
+            measured,
+            errors_max: u64::MAX,
+        }
+    }
 }
 
 /// What it came to.
@@ -333,17 +212,11 @@ impl Outcome {
     }
 }
 
-/// Adds the quantiles of a delay under these names, where there was any.
-pub(super) fn note_delay(
-    figures: &mut Figures,
-    report: &LiveReport,
-    delay: &str,
-    names: [&'static str; 3],
-) {
+/// Adds the quantiles of a delay under names that begin so, where there was any.
+pub(super) fn note_delay(figures: &mut Figures, report: &LiveReport, delay: &str, name: &str) {
     if let Some(latency) = report.delay(delay) {
-        let values = [latency.p50_ms, latency.p99_ms, latency.p999_ms];
-        for (name, value) in names.into_iter().zip(values) {
-            figures.add(name, value);
-        }
+        figures.add(&format!("{name}_p50_ms"), latency.p50_ms);
+        figures.add(&format!("{name}_p99_ms"), latency.p99_ms);
+        figures.add(&format!("{name}_p999_ms"), latency.p999_ms);
     }
 }

@@ -125,7 +125,7 @@ pub const SCENARIOS: [Scenario; 10] = [
     },
     Scenario {
         name: "flash",
-        summary: "1,667 joins a second beside viewers that stay",
+        summary: "1,667 joins a second beside a thousand viewers that stay",
         cases: &[flash::FULL, flash::RESUMED],
         servers: &[Kind::Ours, Kind::Nginx],
         connections: 1000,

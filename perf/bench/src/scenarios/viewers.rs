@@ -66,12 +66,7 @@ pub(super) fn run(bed: &Bed, kind: Kind, case: &str) -> Result<Figures> {
     let mut figures = Figures::default();
     figures.add("viewers", viewers.into());
     figures.add("streams", streams(viewers, share) as f64);
-    let first = [
-        "first_byte_p50_ms",
-        "first_byte_p99_ms",
-        "first_byte_p999_ms",
-    ];
-    note_delay(&mut figures, &outcome.report, "first_byte", first);
+    note_delay(&mut figures, &outcome.report, "first_byte", "first_byte");
     outcome.note(&mut figures);
     figures.add("tries", f64::from(tries));
     // More may be possible where the generator was what failed.
@@ -108,14 +103,8 @@ fn attempt(
 ) -> Result<Outcome> {
     let media = media(bed, streams(viewers, share));
     let stage = Stage::start(bed, kind, &media.tracks, 1)?;
-    let load = Load {
-        media,
-        arrivals: vec![Arrivals::ramp(viewers, warm_up / 2)],
-        ahead: None,
-        slices: 8,
-        warm_up,
-        measured,
-        errors_max: 0,
-    };
+    let arrivals = vec![Arrivals::ramp(viewers, warm_up / 2)];
+    let mut load = Load::usual(media, arrivals, [warm_up, measured]);
+    load.errors_max = 0;
     stage.measure_once(bed, load)
 }
