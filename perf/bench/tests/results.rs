@@ -247,3 +247,43 @@ fn what_cannot_be_compared_is_refused() {
         "{said}"
     );
 }
+
+/// Of live viewers more is better, in the page as well as against earlier results; a row that the
+/// generator may have bounded has a star; and a figure that only one server has is shown.
+#[test]
+fn more_viewers_are_better() {
+    let live = |times: f64| {
+        let mut live = results("viewers", &[point(500_000, 8_000)]);
+        live.headline = "viewers".to_owned();
+        for row in &mut live.summary {
+            row.figures[0].0 = "viewers".to_owned();
+            let Spread { median, min, max } = row.figures[0].1;
+            row.figures[0].1 = Spread {
+                median: median * times,
+                min: min * times,
+                max: max * times,
+            };
+        }
+        let join = ("join_p99_ms".to_owned(), live.summary[0].figures[1].1);
+        live.summary[1].figures.push(join);
+        live
+    };
+    let (now, then) = (live(4_000.0), live(2_000.0));
+    let against = Against::compare(&now, &then).unwrap().to_string();
+    assert!(against.contains("2.00 times, better"), "{against}");
+    let against = Against::compare(&then, &now).unwrap().to_string();
+    assert!(against.contains("0.500 times, worse"), "{against}");
+
+    let text = now.to_string();
+    for due in ["nginx (3) *", "join_p99_ms", "* the generator"] {
+        assert!(text.contains(due), "no {due} in\n{text}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (kept, out) = (folder.path().join("kept"), folder.path().join("out"));
+    now.write(&kept).unwrap();
+    page::make(&kept, &out, None).unwrap();
+    let html = std::fs::read_to_string(out.join("report.html")).unwrap();
+    for due in ["more is better", "<td>4000*", "<code>join_p99_ms</code>"] {
+        assert!(html.contains(due), "no {due} in the page");
+    }
+}
