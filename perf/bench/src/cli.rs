@@ -130,7 +130,7 @@ fn measure(scenario: &Scenario, arguments: &Arguments) -> Result<()> {
     }
     if arguments.profile && scenario.is_live() {
         bail!(
-            "{} cannot be profiled: it starts many servers",
+            "{} cannot be profiled: it starts its servers itself",
             scenario.name
         );
     }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use super::{Kind, tables, title};
 use crate::figures::short;
-use crate::results::{OURS, Results};
+use crate::results::{OURS, Results, Row};
 
 /// The summary stands between these lines.
 const BEGIN: &str = "<!-- results: written by `cargo xtask bench report --readme FILE` -->\n";
@@ -68,8 +68,12 @@ fn table(results: &Results) -> String {
     for (case, point) in results.legs() {
         let mut cells = vec![tables::leg(results, case, point)];
         cells.extend(servers.iter().map(|server| {
-            let spread = results.headline_of(case, point, server);
-            spread.map_or_else(|| "–".to_owned(), |spread| spread.to_string())
+            let row = results.rows(case, point).find(|row| row.server == *server);
+            let said = |row: &Row| {
+                let star = tables::mark(row).replace('*', "\\*");
+                Some(format!("{}{star}", row.get(&results.headline)?))
+            };
+            row.and_then(said).unwrap_or_else(|| "–".to_owned())
         }));
         let times = results.ours_to_others(case, point);
         cells.extend(others.iter().map(|other| {
@@ -77,6 +81,9 @@ fn table(results: &Results) -> String {
             found.map_or_else(|| "–".to_owned(), |(_, times)| short(*times))
         }));
         let _ = writeln!(text, "| {} |", cells.join(" | "));
+    }
+    if results.summary.iter().any(|row| row.load_limited) {
+        text += "\n\\* the generator was over 90 % busy: it may have been the limit\n";
     }
     text + "\n"
 }

@@ -165,7 +165,7 @@ pub(super) fn leg(results: &Results, case: &str, point: Point) -> String {
 }
 
 /// A star where the generator may have been the limit.
-fn mark(row: &Row) -> &'static str {
+pub(super) fn mark(row: &Row) -> &'static str {
     if row.load_limited { "*" } else { "" }
 }
 
