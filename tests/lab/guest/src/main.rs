@@ -6,11 +6,13 @@
 
 #![deny(unsafe_code)]
 
+mod alerts;
 mod card;
 mod daemon;
 mod dialog;
 mod https;
 mod machine;
+mod offer;
 mod report;
 mod socket;
 mod suites;

@@ -15,6 +15,7 @@ const TCP_ULP: i32 = 31;
 const TLS_TX: i32 = 1;
 const TLS_RX: i32 = 2;
 const TLS_TX_ZEROCOPY_RO: i32 = 3;
+const TLS_SET_RECORD_TYPE: i32 = 1;
 const AES_GCM_128: u16 = 51;
 
 /// Which way a key is for.
@@ -32,12 +33,48 @@ pub(crate) fn kernel_tls(socket: impl AsFd, way: Way, version: u16) -> Result<()
     info[..2].copy_from_slice(&version.to_ne_bytes());
     info[2..4].copy_from_slice(&AES_GCM_128.to_ne_bytes());
     info[32..].fill(0);
+    kernel_tls_with(socket, way, &info)
+}
+
+/// The same with a key of one's own: `struct tls12_crypto_info_aes_gcm_128`.
+pub(crate) fn kernel_tls_with(socket: impl AsFd, way: Way, info: &[u8; 40]) -> Result<()> {
     set(&socket, libc::SOL_TCP, TCP_ULP, b"tls").context("TCP_ULP")?;
     let name = match way {
         Way::Send => TLS_TX,
         Way::Receive => TLS_RX,
     };
-    set(&socket, libc::SOL_TLS, name, &info).context("TLS_TX or TLS_RX")
+    set(&socket, libc::SOL_TLS, name, info).context("TLS_TX or TLS_RX")
+}
+
+/// Sends a record of another kind than application data on a socket whose sending side is the kernel's.
+pub(crate) fn send_record(socket: impl AsFd, kind: u8, bytes: &[u8]) -> std::io::Result<()> {
+    /// One control message with a byte in it, laid out as CMSG_SPACE(1) bytes.
+    #[repr(C)]
+    struct Control {
+        length: usize,
+        level: i32,
+        name: i32,
+        kind: u8,
+    }
+    let mut control = Control {
+        length: std::mem::offset_of!(Control, kind) + 1,
+        level: libc::SOL_TLS,
+        name: TLS_SET_RECORD_TYPE,
+        kind,
+    };
+    let mut piece = libc::iovec {
+        iov_base: bytes.as_ptr().cast_mut().cast(),
+        iov_len: bytes.len(),
+    };
+    // SAFETY: all zeros is a header that describes nothing.
+    let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
+    (header.msg_iov, header.msg_iovlen) = (&raw mut piece, 1);
+    header.msg_control = (&raw mut control).cast();
+    header.msg_controllen = size_of::<Control>();
+    let socket = socket.as_fd().as_raw_fd();
+    // SAFETY: the header and what it points at live through the call, and the kernel only reads them.
+    let sent = unsafe { libc::sendmsg(socket, &raw const header, libc::MSG_NOSIGNAL) };
+    usize::try_from(sent).map_or_else(|_| Err(Error::last_os_error()), |_| Ok(()))
 }
 
 /// Lets a network card read a TLS socket's pages when it sends them, instead of copies.

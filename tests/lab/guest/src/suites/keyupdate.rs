@@ -1,10 +1,12 @@
 //! Keys that change, or may not, on connections that the kernel seals: KeyUpdates from the client with
-//! and without an answer, floods of them, renegotiation, and ends without a word.
+//! and without an answer, floods of them and of alerts, renegotiation, and ends without a word.
 
+use crate::alerts::flood;
 use crate::daemon::{Daemon, TOKEN};
 use crate::dialog::Dialog;
 use crate::https::put;
 use crate::machine::tls_stat;
+use crate::offer::offer;
 use crate::report::{Report, Stop};
 use crate::tool::until;
 use anyhow::{Context, Result, ensure};
@@ -28,6 +30,10 @@ pub(super) fn run(report: &mut Report) -> Result<(), Stop> {
     let _ = report.step("a flood of KeyUpdates is refused by an alert", || {
         bed.flooded()
     });
+    let _ = report.step(
+        "a flood of alerts ends the connection, and nobody else's",
+        || bed.alerted(),
+    );
     let _ = report.step("renegotiation (TLS 1.2) is refused", || bed.renegotiated());
     let _ = report.step("clients that end without a word leave nothing", || {
         bed.left()
@@ -106,6 +112,21 @@ impl Bed {
         let alert = said.lines().find(|line| line.contains("alert"));
         let alert = alert.with_context(|| format!("no alert after {updates}: {said}"))?;
         Ok(format!("after {updates}: {}", last_part(alert)))
+    }
+
+    /// `user_canceled`, which is a warning, and which nobody says more than once.
+    fn alerted(&self) -> Result<String> {
+        let mut other = self.open(&["-tls1_3"])?;
+        ask(&mut other, 1)?;
+        let config = offer(&self.daemon.certificate, 0x0304)?;
+        let server = "127.0.0.1:8443".parse()?;
+        let heard = flood(&config, server, [1, 90], FLOOD)?;
+        ask(&mut other, 2)?;
+        drop(other);
+        self.daemon.until_viewers(0)?;
+        Ok(format!(
+            "ended after {heard} of {FLOOD} at most; the other goes on"
+        ))
     }
 
     fn renegotiated(&self) -> Result<String> {

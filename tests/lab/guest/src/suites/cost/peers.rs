@@ -3,9 +3,10 @@
 
 use super::OBJECT;
 use super::bare::Orders;
-use super::viewer::{Framing, Place, Speech, offer};
+use super::viewer::{Framing, Place, Speech};
 use crate::daemon::TOKEN;
 use crate::https::{Certificate, put};
+use crate::offer::offer;
 use crate::tool::{Server, run, start, until};
 use anyhow::{Result, ensure};
 use std::fs;
