@@ -171,31 +171,9 @@ impl Homes<'_> {
             })
         };
         counted(triple(0, 0, 0))?;
-        tool(
-            "ip",
-            &[
-                "route",
-                "replace",
-                "default",
-                "dev",
-                &card(1),
-                "table",
-                "100",
-            ],
-        )?;
+        leave_by(&card(1))?;
         let there = counted(triple(0, 0, 1))?;
-        tool(
-            "ip",
-            &[
-                "route",
-                "replace",
-                "default",
-                "dev",
-                &card(0),
-                "table",
-                "100",
-            ],
-        )?;
+        leave_by(&card(0))?;
         until("its end", || Ok((!viewer.is_running()).then_some(())))?;
         let said = std::fs::read_to_string(&log)?;
         equal(&std::fs::read(&file)?, &self.large).context(said)?;
@@ -267,4 +245,10 @@ pub(super) fn loopback_is_no_zones(daemon: &Daemon) -> Result<String> {
     ensure!(sum == ledger, "{sum} by triple, {ledger} by path");
     let said = all.values().max().context("no bytes")?;
     Ok(format!("{sum} by triple and by path, up to {said} of one"))
+}
+
+/// What leaves from zone 0's address leaves by this card.
+fn leave_by(card: &str) -> Result<()> {
+    let route = ["route", "replace", "default", "dev", card, "table", "100"];
+    tool("ip", &route).map(drop)
 }
