@@ -118,7 +118,7 @@ kept in target/lab. It exits 0 only if every step passed.
   shell         a prompt in the guest; Ctrl-A X ends it
   bench WORD…   instructions of the guest for each byte delivered, by the daemon, nginx and a bare
                 program; only rows with one of these words. Without words also what crosses between
-                nodes. Eight minutes; the rows also in target/lab/bench.json
+                nodes. Five minutes; the rows also in target/lab/bench.json
   --runs N      how often the benchmark measures (default: 2); the table shows how far runs differ
   --kernel K    7, 6.12 or 6.1, whatever the suites are made for
   --profile P   dev or release (default: release); ZONECAST_BIN names a daemon that is built already",

@@ -26,12 +26,6 @@ impl Peer {
     pub(super) fn took_whole(&mut self) {
         self.records = (self.records + 1).min(BURST_RECORDS as u8);
     }
-
-    /// The socket has taken so many bytes of a send, and not all of it.
-    pub(super) fn took(&mut self, bytes: usize) {
-        let records = bytes / Session::PLAINTEXT_MAX;
-        self.records = (records / 2).clamp(1, BURST_RECORDS) as u8;
-    }
 }
 
 impl<D: Driver<Hold = Lease>> Loop<D> {
@@ -61,7 +55,8 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         let Some(peer) = self.peers.get_mut(id) else {
             return;
         };
-        peer.took(taken);
+        let records = taken / Session::PLAINTEXT_MAX;
+        peer.records = (records / 2).clamp(1, BURST_RECORDS) as u8;
         self.counters.sends_short.add(1);
         self.counters.rest_bytes.add(rest.len() as u64);
         peer.rest = Some(rest.into());

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! One file a subject: [`machine`] the process and io_uring, [`pages`] memory, [`sealing`] what the
-//! kernel seals, [`listeners`] which devices viewers are reached by, [`path`] how their bytes go. [`start`] has the same of the two last for the log of a
-//! daemon that starts.
+//! kernel seals, [`listeners`] which devices viewers are reached by, [`path`] how their bytes go.
+//! [`start`] has the same of the last two for the log of a daemon that starts.
 //! Nothing is changed and nothing that runs is disturbed: addresses are bound for a moment, a ring
 //! is made and dropped, kernel TLS is tried on connections of our own.
 
