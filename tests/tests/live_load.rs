@@ -93,10 +93,21 @@ async fn followers_and_a_crowd_find_no_error() -> Result<()> {
     let bench = bench("load-follow").await?;
     let (mut spec, produce) = specs(&bench)?;
     spec.arrivals.push("60@1+3/1~90%".parse()?);
-    let report = watch((spec, produce), |sum| sum.left >= 60 && sum.segments >= 150)?;
-    ensure!(report.segments >= 150 && report.verified > 0, "{report}");
-    ensure!(report.verified < report.segments, "{report}");
-    ensure!(report.handshakes == 72 && report.resumed > 0, "{report}");
+    let report = watch((spec, produce), |sum| {
+        sum.amounts.left >= 60 && sum.amounts.segments >= 150
+    })?;
+    ensure!(
+        report.amounts.segments >= 150 && report.amounts.verified > 0,
+        "{report}"
+    );
+    ensure!(
+        report.amounts.verified < report.amounts.segments,
+        "{report}"
+    );
+    ensure!(
+        report.amounts.handshakes == 72 && report.amounts.resumed > 0,
+        "{report}"
+    );
     bench.passed()
 }
 

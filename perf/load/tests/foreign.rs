@@ -95,7 +95,7 @@ fn watch(fault: Fault, verify_every: usize) -> LiveReport {
     };
     let (mut left, mut errors) = (0, 0);
     run(spec, None, &plan, |second| {
-        left += second.tally.left;
+        left += second.tally.amounts.left;
         errors += second.tally.errors();
         left < 8 && errors < 8
     })
@@ -106,9 +106,13 @@ fn watch(fault: Fault, verify_every: usize) -> LiveReport {
 #[test]
 fn strangers_agree() {
     let report = watch(Fault::None, 2);
-    assert_eq!((report.errors, report.left), (0, 8), "{report}");
-    assert_eq!((report.segments, report.verified), (16, 8), "{report}");
-    assert_eq!(report.body_bytes, 16 * BYTES as u64);
+    assert_eq!((report.errors, report.amounts.left), (0, 8), "{report}");
+    assert_eq!(
+        (report.amounts.segments, report.amounts.verified),
+        (16, 8),
+        "{report}"
+    );
+    assert_eq!(report.amounts.body_bytes, 16 * BYTES as u64);
 }
 
 /// Whoever gets other bytes than another viewer says so; those who only count cannot.

@@ -136,15 +136,19 @@ impl Stage {
 fn a_right_server_passes() {
     for tls in [true, false] {
         let stage = stage(Fault::None, tls);
-        let report = stage.run(|sum| sum.segments >= 60);
+        let report = stage.run(|sum| sum.amounts.segments >= 60);
         assert_eq!(report.errors, 0, "{report}");
-        assert!(report.segments >= 60, "{report}");
+        assert!(report.amounts.segments >= 60, "{report}");
         assert!(
-            0 < report.verified && report.verified <= report.segments,
+            0 < report.amounts.verified && report.amounts.verified <= report.amounts.segments,
             "{report}"
         );
-        assert_eq!((report.came, report.viewers), (VIEWERS.into(), 8));
-        assert_eq!(report.handshakes, if tls { 8 } else { 0 }, "{report}");
+        assert_eq!((report.amounts.came, report.viewers), (VIEWERS.into(), 8));
+        assert_eq!(
+            report.amounts.handshakes,
+            if tls { 8 } else { 0 },
+            "{report}"
+        );
         assert_eq!(stage.pool.count() > 0, tls);
         assert!(report.delay("live_last").is_some(), "{report}");
         assert_eq!((report.uploads_broken, report.slow), Default::default());
@@ -188,7 +192,7 @@ fn wrong_bytes_are_found() {
     for tls in [true, false] {
         let report = stage(Fault::Flip("s000003".to_owned()), tls).run(|sum| {
             // All have had the segments behind it.
-            sum.segments >= 8 * 6
+            sum.amounts.segments >= 8 * 6
         });
         let watchers = report.watchers;
         assert_eq!((watchers.expired, watchers.broken), (0, 0), "{report}");
@@ -209,7 +213,8 @@ fn a_playlist_that_goes_back_is_found() {
 /// A body that is cut is a broken connection, and the segment comes on the next one.
 #[test]
 fn a_cut_body_is_found() {
-    let report = stage(Fault::Cut("s000003".to_owned()), true).run(|sum| sum.segments >= 8 * 6);
+    let report =
+        stage(Fault::Cut("s000003".to_owned()), true).run(|sum| sum.amounts.segments >= 8 * 6);
     let watchers = report.watchers;
     assert_eq!((watchers.broken, watchers.wrong), (2, 0), "{report}");
 }
@@ -220,11 +225,11 @@ fn a_crowd_comes_and_goes() {
     let mut stage = stage(Fault::None, true);
     let crowd: Arrivals = "40@1+2/1~90%".parse().unwrap();
     stage.spec.arrivals.push(crowd);
-    let report = stage.run(|sum| sum.left >= 40);
-    assert_eq!((report.errors, report.left), (0, 40), "{report}");
-    assert_eq!(report.handshakes, 48, "{report}");
+    let report = stage.run(|sum| sum.amounts.left >= 40);
+    assert_eq!((report.errors, report.amounts.left), (0, 40), "{report}");
+    assert_eq!(report.amounts.handshakes, 48, "{report}");
     // Everyone gets two tickets, so there are enough.
-    assert_eq!(report.resumed, 36, "{report}");
+    assert_eq!(report.amounts.resumed, 36, "{report}");
     assert_eq!(report.delay("join").unwrap().count, 48, "{report}");
     assert_eq!(report.viewers, 8);
 }
@@ -237,10 +242,10 @@ fn slow_readers_and_churn() {
     stage.spec.slow_rate = 20e3;
     stage.spec.start_within = SEGMENT;
     stage.spec.churn = 600.0;
-    let report = stage.run(|sum| sum.slow_faults[0] >= 2 && sum.left >= 4);
+    let report = stage.run(|sum| sum.slow_faults[0] >= 2 && sum.amounts.left >= 4);
     assert!(report.slow.late >= 2, "{report}");
-    assert!(report.left >= 4, "{report}");
-    assert_eq!(report.came, 8 + report.left, "{report}");
+    assert!(report.amounts.left >= 4, "{report}");
+    assert_eq!(report.amounts.came, 8 + report.amounts.left, "{report}");
     let watchers = report.watchers;
     assert_eq!((watchers.wrong, watchers.expired), (0, 0), "{report}");
 }

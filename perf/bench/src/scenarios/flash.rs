@@ -38,19 +38,19 @@ pub(super) fn run(bed: &Bed, kind: Kind, case: &str) -> Result<Figures> {
     let report = &outcome.report;
     let mut figures = Figures::default();
     note_delay(&mut figures, report, "join", "join");
-    figures.add("joins", report.left as f64);
+    figures.add("joins", report.amounts.left as f64);
     figures.add(
         "joins_unfinished",
-        f64::from(crowd.count) - report.left as f64,
+        f64::from(crowd.count) - report.amounts.left as f64,
     );
     let watchers = report.watchers;
     let errors = watchers.late + watchers.expired + watchers.wrong + watchers.broken;
     figures.add("watchers_errors", errors as f64);
     figures.add("watchers_late", watchers.late as f64);
-    let handshakes = report.handshakes.max(1) as f64;
+    let handshakes = report.amounts.handshakes.max(1) as f64;
     figures.add(
         "resumed_percent",
-        report.resumed as f64 / handshakes * 100.0,
+        report.amounts.resumed as f64 / handshakes * 100.0,
     );
     note_delay(&mut figures, report, "handshake", "handshake");
     outcome.note(&mut figures);

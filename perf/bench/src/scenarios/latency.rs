@@ -39,7 +39,7 @@ pub(super) fn run(bed: &Bed, kind: Kind, case: &str) -> Result<Figures> {
     note_delay(&mut figures, report, "live_last", "last_byte");
     note_delay(&mut figures, report, "live_first", "first_byte");
     let filling = report.delay("live_first").map_or(0, |first| first.count);
-    figures.add("segments", report.segments as f64);
+    figures.add("segments", report.amounts.segments as f64);
     figures.add("while_filling", filling as f64);
     outcome.note(&mut figures);
     Ok(figures)

@@ -190,13 +190,13 @@ impl Outcome {
     /// Nobody was late, and nobody had anything.
     fn is_empty(&self) -> bool {
         let report = &self.report;
-        report.viewers > 0 && report.segments == 0 && report.errors == 0
+        report.viewers > 0 && report.amounts.segments == 0 && report.errors == 0
     }
 
     /// Notes what every live scenario shows.
     pub(super) fn note(&self, figures: &mut Figures) {
         let report = &self.report;
-        let gigabytes = report.body_bytes as f64 / 1e9;
+        let gigabytes = report.amounts.body_bytes as f64 / 1e9;
         figures.add("out_mb_per_s", gigabytes * 1e3 / report.seconds.max(1e-9));
         let uploaded = report.uploaded_bytes as f64 / 1e6;
         figures.add("in_mb_per_s", uploaded / report.seconds.max(1e-9));

@@ -146,7 +146,7 @@ fn find_largest(arguments: &Arguments, max: u32) -> Result<ExitCode> {
     let mut busy = false;
     let found = find::largest(max.div_ceil(16), max, 0.02, |viewers| {
         let report = once(arguments, vec![Arrivals::ramp(viewers, over)], 0)?;
-        let passes = report.counts && report.errors == 0 && report.segments > 0;
+        let passes = report.counts && report.errors == 0 && report.amounts.segments > 0;
         eprintln!(
             "load: {viewers} viewers: {} errors{}",
             report.errors,
@@ -212,8 +212,8 @@ fn progress(second: &Second) {
         second.number,
         if second.counts { "" } else { " (warm-up)" },
         second.viewers,
-        tally.segments,
-        tally.body_bytes as f64 * 8e-6,
+        tally.amounts.segments,
+        tally.amounts.body_bytes as f64 * 8e-6,
         second.own_share * 100.0,
     );
 }

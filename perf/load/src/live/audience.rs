@@ -190,7 +190,7 @@ impl Audience {
         self.churn_from = token + 1;
         if let Some(viewer) = &mut self.viewers[token] {
             viewer.leave();
-            self.shared.tally.left += 1;
+            self.shared.tally.amounts.left += 1;
         }
         self.settle(token)?;
         self.welcome(now, now, None, true)

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::encoders::Uploaded;
 use super::run::Own;
-use super::tally::{Fault, Tally};
+use super::tally::{Amounts, Fault, Tally};
 use crate::Latency;
 
 /// A generator that is busier than this may be what is measured.
@@ -65,24 +65,9 @@ pub struct LiveReport {
     pub slow: Faults,
     /// A few of the errors in words.
     pub examples: Vec<String>,
-    /// Viewers that came while it was measured.
-    pub came: u64,
-    /// Viewers that left as they were to.
-    pub left: u64,
-    /// Handshakes.
-    pub handshakes: u64,
-    /// Of these, resumed.
-    pub resumed: u64,
-    /// Segments that came whole.
-    pub segments: u64,
-    /// Of these, opened as a whole and compared or hashed.
-    pub verified: u64,
-    /// Playlists.
-    pub playlists: u64,
-    /// Bytes of segments.
-    pub body_bytes: u64,
-    /// Bytes that sockets gave out.
-    pub wire_bytes: u64,
+    /// What came while it was measured.
+    #[serde(flatten)]
+    pub amounts: Amounts,
     /// All delays of which there are any.
     pub delays: Vec<Delay>,
     /// What the producers sent while it was measured.
@@ -118,15 +103,7 @@ impl LiveReport {
             crowd: Faults::of(tally.crowd_faults),
             slow: Faults::of(tally.slow_faults),
             examples,
-            came: tally.came,
-            left: tally.left,
-            handshakes: tally.handshakes,
-            resumed: tally.resumed,
-            segments: tally.segments,
-            verified: tally.verified,
-            playlists: tally.playlists,
-            body_bytes: tally.body_bytes,
-            wire_bytes: tally.wire_bytes,
+            amounts: tally.amounts,
             delays: delays(tally),
             uploaded_bytes: uploaded.bytes,
             uploads_behind: uploaded.behind,
@@ -148,7 +125,7 @@ impl LiveReport {
     #[must_use]
     pub fn megabits(&self) -> f64 {
         match self.seconds > 0.0 {
-            true => self.body_bytes as f64 * 8e-6 / self.seconds,
+            true => self.amounts.body_bytes as f64 * 8e-6 / self.seconds,
             false => 0.0,
         }
     }
@@ -183,11 +160,11 @@ impl fmt::Display for LiveReport {
              {:.0} Mb/s",
             self.seconds,
             self.viewers,
-            self.came,
-            self.left,
-            self.segments,
-            self.verified,
-            self.playlists,
+            self.amounts.came,
+            self.amounts.left,
+            self.amounts.segments,
+            self.amounts.verified,
+            self.amounts.playlists,
             self.megabits()
         )?;
         for (who, faults) in [
@@ -224,8 +201,8 @@ impl fmt::Display for LiveReport {
         writeln!(
             f,
             "handshakes {} ({} resumed); uploaded {:.1} MB, {} slices behind, {} broken",
-            self.handshakes,
-            self.resumed,
+            self.amounts.handshakes,
+            self.amounts.resumed,
             self.uploaded_bytes as f64 / 1e6,
             self.uploads_behind,
             self.uploads_broken

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use serde::Serialize;
 
 use crate::Counts;
 
@@ -51,17 +52,9 @@ pub(crate) enum Group {
     Slow,
 }
 
-/// Sums since the last time that they were taken.
-#[derive(Debug, Clone)]
-pub struct Tally {
-    /// Faults of viewers that stay, by kind.
-    pub faults: [u64; 4],
-    /// Of viewers that leave after some segments.
-    pub crowd_faults: [u64; 4],
-    /// Of slow readers.
-    pub slow_faults: [u64; 4],
-    /// A few of them, in words.
-    pub examples: Vec<(Fault, String)>,
+/// What came, in numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Amounts {
     /// Viewers that came.
     pub came: u64,
     /// Viewers that left as they were to.
@@ -76,10 +69,25 @@ pub struct Tally {
     pub verified: u64,
     /// Playlists.
     pub playlists: u64,
-    /// Bytes that sockets gave out.
-    pub wire_bytes: u64,
     /// Bytes of segments.
     pub body_bytes: u64,
+    /// Bytes that sockets gave out.
+    pub wire_bytes: u64,
+}
+
+/// Sums since the last time that they were taken.
+#[derive(Debug, Clone)]
+pub struct Tally {
+    /// Faults of viewers that stay, by kind.
+    pub faults: [u64; 4],
+    /// Of viewers that leave after some segments.
+    pub crowd_faults: [u64; 4],
+    /// Of slow readers.
+    pub slow_faults: [u64; 4],
+    /// A few of them, in words.
+    pub examples: Vec<(Fault, String)>,
+    /// What came, in numbers.
+    pub amounts: Amounts,
     /// From connect to the end of the handshake, in microseconds as all of these.
     pub handshake: Histogram<u64>,
     /// From when a viewer was to come to its first segment's last byte.
@@ -107,15 +115,7 @@ impl Default for Tally {
             crowd_faults: [0; 4],
             slow_faults: [0; 4],
             examples: Vec::new(),
-            came: 0,
-            left: 0,
-            handshakes: 0,
-            resumed: 0,
-            segments: 0,
-            verified: 0,
-            playlists: 0,
-            wire_bytes: 0,
-            body_bytes: 0,
+            amounts: Amounts::default(),
             handshake: histogram(),
             join: histogram(),
             first_byte: histogram(),
@@ -144,16 +144,17 @@ impl Tally {
         ] {
             own.iter_mut().zip(other).for_each(|(own, n)| *own += n);
         }
+        let (own, more) = (&mut self.amounts, &other.amounts);
         for (own, other) in [
-            (&mut self.came, other.came),
-            (&mut self.left, other.left),
-            (&mut self.handshakes, other.handshakes),
-            (&mut self.resumed, other.resumed),
-            (&mut self.segments, other.segments),
-            (&mut self.verified, other.verified),
-            (&mut self.playlists, other.playlists),
-            (&mut self.wire_bytes, other.wire_bytes),
-            (&mut self.body_bytes, other.body_bytes),
+            (&mut own.came, more.came),
+            (&mut own.left, more.left),
+            (&mut own.handshakes, more.handshakes),
+            (&mut own.resumed, more.resumed),
+            (&mut own.segments, more.segments),
+            (&mut own.verified, more.verified),
+            (&mut own.playlists, more.playlists),
+            (&mut own.wire_bytes, more.wire_bytes),
+            (&mut own.body_bytes, more.body_bytes),
         ] {
             *own += other;
         }
@@ -210,10 +211,13 @@ mod tests {
         one.fault(Group::Watcher, Fault::Late, || "a".to_owned());
         one.fault(Group::Slow, Fault::Late, || "b".to_owned());
         other.fault(Group::Crowd, Fault::Wrong, || "c".to_owned());
-        other.segments = 3;
+        other.amounts.segments = 3;
         Tally::note(&mut other.join, Duration::from_millis(5));
         one.add(&other);
-        assert_eq!((one.errors(), one.segments, one.join.len()), (2, 3, 1));
+        assert_eq!(
+            (one.errors(), one.amounts.segments, one.join.len()),
+            (2, 3, 1)
+        );
         assert_eq!(one.slow_faults, [1, 0, 0, 0]);
         let words: Vec<_> = one.examples.iter().map(|(_, text)| text.as_str()).collect();
         assert_eq!(words, ["a", "c"]);

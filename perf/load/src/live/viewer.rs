@@ -81,7 +81,7 @@ pub(crate) struct Viewer {
 
 impl Viewer {
     pub(crate) fn new(spec: &LiveSpec, who: Who, now: Instant, shared: &mut Shared) -> Viewer {
-        shared.tally.came += 1;
+        shared.tally.amounts.came += 1;
         let (behind, ahead) = (spec.behind, spec.ahead.is_some());
         let mut viewer = Viewer {
             player: Player::new(now, behind, spec.cushion, spec.start_within, ahead),
@@ -198,7 +198,7 @@ impl Viewer {
                 return;
             }
             Next::Over => {
-                shared.tally.left += 1;
+                shared.tally.amounts.left += 1;
                 self.leave();
                 return;
             }
@@ -310,8 +310,8 @@ impl Viewer {
         }
         if !link.is_shaking() {
             if spec.tls.is_some() {
-                shared.tally.handshakes += 1;
-                shared.tally.resumed += u64::from(link.resumed());
+                shared.tally.amounts.handshakes += 1;
+                shared.tally.amounts.resumed += u64::from(link.resumed());
                 let took = now.duration_since(self.connected_at);
                 Tally::note(&mut shared.tally.handshake, took);
             }
@@ -330,7 +330,7 @@ impl Viewer {
             usize::MAX
         };
         let read = link.receive(&mut shared.room, answer, &spec.media, max)?;
-        shared.tally.wire_bytes += read.wire_bytes;
+        shared.tally.amounts.wire_bytes += read.wire_bytes;
         if self.who.slow {
             let seconds = read.wire_bytes as f64 * 8.0 / spec.slow_rate.max(1.0);
             self.pause = Some(now + Duration::from_secs_f64(seconds));

@@ -27,7 +27,7 @@ impl Viewer {
     }
 
     fn have_playlist(&mut self, ended: &Ended, now: Instant, shared: &mut Shared) {
-        shared.tally.playlists += 1;
+        shared.tally.amounts.playlists += 1;
         Tally::note(
             &mut shared.tally.playlist,
             now.duration_since(self.asked_at),
@@ -91,9 +91,9 @@ impl Viewer {
         }
         self.note_live_last(spec, now, shared);
         let tally = &mut shared.tally;
-        tally.segments += 1;
-        tally.verified += u64::from(ended.compared);
-        tally.body_bytes += ended.body_bytes;
+        tally.amounts.segments += 1;
+        tally.amounts.verified += u64::from(ended.compared);
+        tally.amounts.body_bytes += ended.body_bytes;
         Tally::note(&mut tally.last_byte, now.duration_since(self.asked_at));
         if self.had == 0 {
             let took = now.saturating_duration_since(self.who.arrival);
@@ -109,7 +109,7 @@ impl Viewer {
             .segments
             .is_some_and(|segments| self.had >= segments)
         {
-            tally.left += 1;
+            tally.amounts.left += 1;
             self.leave();
         }
     }
