@@ -6,13 +6,13 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use zonecast_load::live::{
-    Arrivals, Board, LiveReport, LiveSpec, Media, Plan, Pool, ProduceSpec, Sink, Track, Verify,
-    clients, run,
+    Arrivals, Audience, Board, LiveReport, LiveSpec, Media, Plan, Pool, ProduceSpec, Sink, Track,
+    Verify, clients, run,
 };
 use zonecast_perf::setup::Certificate;
 
@@ -163,6 +163,38 @@ fn late_is_found() {
     let report = stage.run(|sum| sum.faults[0] >= 8);
     assert!(report.watchers.late >= 8, "{report}");
     assert_eq!((report.watchers.wrong, report.watchers.broken), (0, 0));
+}
+
+/// Of a crowd at a server that says nothing, everybody is late once and gives up; nobody who stays
+/// does.
+#[test]
+fn a_crowd_gives_up() {
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let mut spec = stage(Fault::None, true).spec;
+    spec.target = silent.local_addr().unwrap();
+    spec.start_within = Duration::from_millis(50);
+    let crowd = Arrivals {
+        segments: Some(1),
+        ..Arrivals::ramp(5, Duration::ZERO)
+    };
+    spec.arrivals = vec![crowd, Arrivals::ramp(2, Duration::ZERO)];
+    let began = Instant::now();
+    let mut audience = Audience::new(Arc::new(spec), began, (0, 1)).unwrap();
+    let (mut late, mut left) = (0, 0);
+    while late < 7 || audience.count() > 2 {
+        assert!(
+            began.elapsed() < PATIENT,
+            "{late} late, {} there",
+            audience.count()
+        );
+        audience
+            .run(Instant::now() + Duration::from_millis(20))
+            .unwrap();
+        let tally = audience.take();
+        late += tally.errors();
+        left += tally.amounts.left;
+    }
+    assert_eq!((audience.count(), left), (2, 0));
 }
 
 /// A playlist that stands still leaves viewers without anything to play.

@@ -187,6 +187,10 @@ impl Viewer {
             self.fault(shared, Fault::Late, || {
                 format!("segment {number} is not there in time ({doing:?})")
             });
+            // Whoever came for a look, and has seen nothing yet, gives up.
+            if !self.stays() && self.had == 0 {
+                self.leave();
+            }
         }
     }
 
