@@ -321,6 +321,11 @@ pub trait Driver {
         out: &mut Vec<Completion<Self::Hold>>,
     ) -> io::Result<()>;
 
+    /// Whether the last turn has left completions for the next.
+    fn is_behind(&self) -> bool {
+        false
+    }
+
     /// A handle by which other threads end this loop's wait.
     fn waker(&self) -> Waker;
 }

@@ -110,6 +110,30 @@ fn receives_wait_for_a_buffer() {
     assert_eq!(order, [0, 1, 2, 4, 5]);
 }
 
+/// Shows that receives which wait for a buffer are not tried for those that lie in completions of a
+/// later turn.
+#[test]
+fn buffers_of_a_later_turn_are_taken() {
+    let mut config = config();
+    (config.connections_max, config.receive_buffers) = (200, 64);
+    let mut bench: Bench = Bench::new(config);
+    let (_, address) = bench.listen("127.0.0.1", Descriptors::Direct);
+    let peers = writers(&mut bench, address, 114);
+    for (_, conn) in &peers {
+        bench.driver.receive(*conn, Token(100));
+    }
+    bench.turn_for(Duration::from_millis(50));
+    assert_eq!(bench.out.len(), 64, "as many as there are buffers");
+    assert_eq!(bench.driver.stats().starved, 50, "the others");
+    bench.out.truncate(24);
+    bench.driver.turn(None, &mut bench.out).unwrap();
+    assert!(bench.driver.is_behind(), "a turn hands out 32 of the 40");
+    bench.turn_for(Duration::from_millis(50));
+    assert!(!bench.driver.is_behind());
+    assert_eq!(bench.out.len(), 64);
+    assert_eq!(bench.driver.stats().starved, 50, "nobody was tried in vain");
+}
+
 /// Shows that idle receives need no buffer: 50 of them are submitted while all buffers are taken, and
 /// then one connection talks.
 #[test]

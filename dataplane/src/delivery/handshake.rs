@@ -12,6 +12,10 @@ use crate::loops::Loop;
 use crate::peer::{How, Link, PeerId, Role, State, Step};
 use crate::tls::Progress;
 
+/// Steps of a turn that leaves others waiting. In a crowd of 1,667 joins a second beside 1,000
+/// viewers, more than one CPU can do, 8 of them cost the viewers 40 to 600 segments in time, 2 none.
+const STEPS_WHILE_BEHIND: u32 = 2;
+
 impl<D: Driver<Hold = Lease>> Loop<D> {
     /// Something came from the peer: works on it now, or queues it.
     pub(crate) fn handshake_step(&mut self, id: PeerId) -> Step {
@@ -35,9 +39,14 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         Step::Stop
     }
 
-    /// Works on viewers' handshakes, as many as one turn may take.
+    /// Works on viewers' handshakes, as many as one turn may take: few, while those who are through
+    /// with theirs wait to be served.
     pub(crate) fn work_off_handshakes(&mut self) {
-        for _ in 0..self.shared.limits.handshakes_per_turn {
+        let mut most = self.shared.limits.handshakes_per_turn;
+        if self.driver.is_behind() {
+            most = most.min(STEPS_WHILE_BEHIND);
+        }
+        for _ in 0..most {
             let Some(id) = self.handshakes.pop_front() else {
                 return;
             };

@@ -76,13 +76,17 @@ impl BufferRing {
         self.with_kernel as usize
     }
 
-    /// Takes back the buffer that a completion names.
-    pub(super) fn taken(&mut self, index: u16) -> Slot {
+    /// The kernel has picked a buffer: a completion that names one has been reaped.
+    pub(super) fn picked(&mut self) {
         assert!(
             self.with_kernel > 0,
             "the kernel gives back what it was given"
         );
         self.with_kernel -= 1;
+    }
+
+    /// Takes back the buffer that a completion names.
+    pub(super) fn taken(&mut self, index: u16) -> Slot {
         self.pool.adopt(u32::from(index))
     }
 

@@ -325,6 +325,10 @@ impl<H> Driver for UringDriver<H> {
         self.turn_until(until, out)
     }
 
+    fn is_behind(&self) -> bool {
+        !self.later.is_empty()
+    }
+
     fn waker(&self) -> Waker {
         self.waker.clone()
     }

@@ -111,6 +111,11 @@ impl<H> UringDriver<H> {
     }
 
     fn done_or_later(&mut self, id: OpId, entry: cqueue::Entry, out: &mut Vec<Completion<H>>) {
+        // Not when it is handed out: until then the kernel does not have the buffer either, and
+        // receives that waited for it would be tried in vain, turn by turn.
+        if cqueue::buffer_select(entry.flags()).is_some() {
+            self.receive_ring.picked();
+        }
         match self.operations.get_mut(id) {
             Some(Operation::Send { .. } | Operation::ReceiveInto { .. }) => {
                 self.done(id, &entry, out);

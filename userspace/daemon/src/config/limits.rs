@@ -28,7 +28,7 @@ pub struct Limits {
     pub stream_idle: Time,
     /// A deleted object stays readable for this many segments.
     pub delete_grace_segments: u32,
-    /// Viewers' handshakes that a loop works on in one turn.
+    /// Steps of viewers' handshakes that a loop does in one turn; fewer while others wait.
     pub handshakes_per_turn: u32,
     /// Send buffers of a loop, 64 KiB each.
     pub send_buffers: u32,
