@@ -321,9 +321,9 @@ pub trait Driver {
         out: &mut Vec<Completion<Self::Hold>>,
     ) -> io::Result<()>;
 
-    /// Whether the last turn has left completions for the next.
-    fn is_behind(&self) -> bool {
-        false
+    /// Completions that the last turn has left for the next.
+    fn backlog(&self) -> usize {
+        0
     }
 
     /// A handle by which other threads end this loop's wait.

@@ -325,8 +325,8 @@ impl<H> Driver for UringDriver<H> {
         self.turn_until(until, out)
     }
 
-    fn is_behind(&self) -> bool {
-        !self.later.is_empty()
+    fn backlog(&self) -> usize {
+        self.later.len()
     }
 
     fn waker(&self) -> Waker {
