@@ -7,6 +7,7 @@
 pub(crate) mod bare;
 mod cable;
 mod counts;
+mod curve;
 mod peers;
 mod rows;
 mod viewer;
@@ -18,7 +19,7 @@ use crate::tool::run as tool;
 use anyhow::{Context, Result, ensure};
 use counts::{Cost, Counts};
 use peers::{Bed, Peer};
-use rows::{Kernel, Measured, ROWS};
+use rows::{Kernel, Measured, ROWS, Row};
 use std::path::PathBuf;
 use viewer::Viewer;
 
@@ -27,9 +28,6 @@ const FOLDER: &str = "/run/cost";
 
 /// The object's file in it.
 const OBJECT: &str = "s0.ts";
-
-/// Bytes of the object.
-const LENGTH: u64 = 500_000;
 
 /// Flags of a CPU by which code for AES-GCM is chosen.
 const CPU_FLAGS: [&str; 7] = [
@@ -42,12 +40,32 @@ const CPU_FLAGS: [&str; 7] = [
     "avx512f",
 ];
 
-/// Kept connections, all asked at once.
-const CONNECTIONS: usize = 8;
-
-/// How often each connection asks, before and while it is measured.
+/// How often each connection asks before it is measured.
 const WARM_UP: usize = 2;
-const ROUNDS: usize = 10;
+
+/// How much is asked of a server.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Shape {
+    /// Bytes of the object.
+    bytes: u64,
+    /// Kept connections, all asked at once.
+    connections: usize,
+    /// How often each asks while it is measured.
+    rounds: usize,
+}
+
+impl Shape {
+    /// That of all rows but the curves'.
+    const USUAL: Shape = Shape {
+        bytes: 500_000,
+        connections: 8,
+        rounds: 10,
+    };
+
+    fn delivered(self) -> u64 {
+        self.bytes * (self.connections * self.rounds) as u64
+    }
+}
 
 pub(super) fn run(report: &mut Report) -> Result<(), Stop> {
     let mut made = None;
@@ -55,7 +73,7 @@ pub(super) fn run(report: &mut Report) -> Result<(), Stop> {
         let bed = made.insert(bed()?);
         Ok(format!("{} bytes", bed.object.len()))
     })?;
-    let Some(bed) = made else {
+    let Some(mut bed) = made else {
         return Err(Stop);
     };
     let _ = report.step("the CPU", cpu);
@@ -63,10 +81,12 @@ pub(super) fn run(report: &mut Report) -> Result<(), Stop> {
         Ok(format!("after {} instructions", counts::quiet()?))
     });
     let wanted = wanted();
-    for row in &ROWS {
-        let name = row.name.replace('_', " ");
-        if wanted.iter().any(|word| name.contains(word.as_str())) {
-            let _ = report.step(row.name, || measured(row.name, (row.measure)(&bed)?));
+    for row in ROWS.iter().chain(&curve::ROWS) {
+        if wanted.iter().any(|word| row.is_meant(word)) {
+            let _ = report.step(row.name, || {
+                bed.shaped(row.shape)?;
+                measured(row, (row.measure)(&bed)?)
+            });
         }
     }
     Ok(())
@@ -99,18 +119,19 @@ fn bed() -> Result<Bed> {
     )?;
     Ok(Bed {
         certificate: Certificate::make(&folder)?,
-        object: segment(&folder.join(OBJECT), LENGTH)?,
+        object: segment(&folder.join(OBJECT), Shape::USUAL.bytes)?,
+        shape: Shape::USUAL,
         folder,
     })
 }
 
 /// What the host reads: a line of numbers, or why there are none.
-fn measured(name: &str, measured: Measured) -> Result<String> {
+fn measured(row: &Row, measured: Measured) -> Result<String> {
     match measured {
         Measured::Skipped(why) => Ok(format!("skipped: {why}")),
         Measured::Cost(cost) => {
-            ensure!(cost.own > 0, "{name} took nothing");
-            let bytes = LENGTH * (CONNECTIONS * ROUNDS) as u64;
+            ensure!(cost.own > 0, "{} took nothing", row.name);
+            let bytes = row.shape.delivered();
             let (other, took) = &cost.other;
             Ok(format!(
                 "own={} whole={} client={} bytes={bytes} beside={}:{took}",
@@ -129,14 +150,19 @@ fn deliver(bed: &Bed, peer: &Peer, kernel: Kernel) -> Result<Cost> {
     Viewer::check(&peer.place, &bed.object).context("before")?;
     let before = sealed_by_kernel()?;
     let connect = || Viewer::connect(&peer.place, &bed.object);
-    let mut viewers = (0..CONNECTIONS)
+    let Shape {
+        connections,
+        rounds: measured,
+        ..
+    } = bed.shape;
+    let mut viewers = (0..connections)
         .map(|_| connect())
         .collect::<Result<Vec<_>>>()?;
     rounds(&mut viewers, WARM_UP)?;
-    kernel.check(sealed_by_kernel()?.since(before), CONNECTIONS as u64)?;
+    kernel.check(sealed_by_kernel()?.since(before), connections as u64)?;
     let pid = peer.server.0.id();
     let before = Counts::read(pid)?;
-    rounds(&mut viewers, ROUNDS)?;
+    rounds(&mut viewers, measured)?;
     let cost = Counts::read(pid)?.since(&before)?;
     Viewer::check(&peer.place, &bed.object).context("after")?;
     Ok(cost)

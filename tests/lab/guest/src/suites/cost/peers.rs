@@ -1,11 +1,11 @@
 //! The servers that are compared: the daemon, nginx, the bare program. Each is started for its
 //! row alone, does nothing else, and is told to do the same work.
 
-use super::OBJECT;
 use super::bare::Orders;
 use super::viewer::{Framing, Place, Speech};
+use super::{OBJECT, Shape};
 use crate::daemon::TOKEN;
-use crate::https::{Certificate, put};
+use crate::https::{Certificate, put, segment};
 use crate::offer::offer;
 use crate::tool::{Server, run, start, until};
 use anyhow::{Result, ensure};
@@ -32,9 +32,20 @@ pub(super) struct Bed {
     pub(super) folder: PathBuf,
     pub(super) certificate: Certificate,
     pub(super) object: Vec<u8>,
+    /// What is asked of the servers.
+    pub(super) shape: Shape,
 }
 
 impl Bed {
+    /// Has the object, and what is asked, be so.
+    pub(super) fn shaped(&mut self, shape: Shape) -> Result<()> {
+        if shape.bytes != self.shape.bytes {
+            self.object = segment(&self.folder.join(OBJECT), shape.bytes)?;
+        }
+        self.shape = shape;
+        Ok(())
+    }
+
     fn http(&self, path: &str, address: SocketAddr, framing: Framing) -> Result<Place> {
         let tls = framing.version();
         let tls = tls.map(|version| offer(&self.certificate, version));
@@ -100,7 +111,7 @@ impl Bed {
         let config = self.folder.join("nginx.conf");
         let text = format!(
             "daemon off; master_process off; user root root; pid {folder}/nginx.pid;\n\
-             error_log stderr notice;\nevents {{ use epoll; }}\nhttp {{\n\
+             error_log stderr notice;\nevents {{ use epoll; worker_connections 4096; }}\nhttp {{\n\
              access_log off; sendfile on; tcp_nopush on; tcp_nodelay on; types {{ }}\n\
              keepalive_requests 1000000; keepalive_timeout 36000s;\n\
              open_file_cache max=100 inactive=36000s; open_file_cache_valid 36000s;\n\

@@ -5,7 +5,7 @@ use super::cable;
 use super::counts::Cost;
 use super::peers::Bed;
 use super::viewer::Framing;
-use super::{Sealed, deliver};
+use super::{Sealed, Shape, deliver};
 use anyhow::{Result, ensure};
 use std::net::Ipv4Addr;
 
@@ -13,6 +13,18 @@ use std::net::Ipv4Addr;
 pub(super) struct Row {
     pub(super) name: &'static str,
     pub(super) measure: fn(&Bed) -> Result<Measured>,
+    pub(super) shape: Shape,
+}
+
+impl Row {
+    /// Whether a word picks this row; the empty one picks all but the curves.
+    pub(super) fn is_meant(&self, word: &str) -> bool {
+        let is_curve = self.shape != Shape::USUAL;
+        match word {
+            "" => !is_curve,
+            _ => self.name.replace('_', " ").contains(word),
+        }
+    }
 }
 
 /// What came of a row.
@@ -49,15 +61,7 @@ impl Kernel {
 
 /// All of them.
 pub(super) const ROWS: [Row; 26] = [
-    row("zonecast, TLS in the process", |bed| {
-        let listener = if bed.daemon_knows(KERNEL_TLS_OFF)? {
-            KERNEL_TLS_OFF
-        } else {
-            ""
-        };
-        let peer = bed.daemon(LOCALHOST, Framing::Tls13, listener)?;
-        cost(deliver(bed, &peer, Kernel::Nothing))
-    }),
+    row("zonecast, TLS in the process", ours),
     row("zonecast, TLS in the kernel", |bed| {
         if !bed.daemon_knows(KERNEL_TLS_OFF)? {
             let why = "this daemon's listeners have no kernel_tls";
@@ -80,9 +84,7 @@ pub(super) const ROWS: [Row; 26] = [
     row("zonecast, plain, through the card", |bed| {
         through(bed, Framing::Plain, "tls = false", Kernel::Nothing)
     }),
-    row("nginx, TLS in the process", |bed| {
-        cost(deliver(bed, &bed.nginx(Some(""))?, Kernel::Nothing))
-    }),
+    row("nginx, TLS in the process", nginx),
     row("nginx, TLS in the kernel, sendfile", |bed| {
         let peer = bed.nginx(Some("ssl_conf_command Options KTLS;"))?;
         cost(deliver(bed, &peer, Kernel::Software))
@@ -169,11 +171,31 @@ const LOCALHOST: Ipv4Addr = Ipv4Addr::LOCALHOST;
 const KERNEL_TLS_OFF: &str = "kernel_tls = false";
 
 const fn row(name: &'static str, measure: fn(&Bed) -> Result<Measured>) -> Row {
-    Row { name, measure }
+    Row {
+        name,
+        measure,
+        shape: Shape::USUAL,
+    }
 }
 
 fn cost(cost: Result<Cost>) -> Result<Measured> {
     cost.map(Measured::Cost)
+}
+
+/// The daemon, sealing in its process.
+pub(super) fn ours(bed: &Bed) -> Result<Measured> {
+    let listener = if bed.daemon_knows(KERNEL_TLS_OFF)? {
+        KERNEL_TLS_OFF
+    } else {
+        ""
+    };
+    let peer = bed.daemon(LOCALHOST, Framing::Tls13, listener)?;
+    cost(deliver(bed, &peer, Kernel::Nothing))
+}
+
+/// nginx, sealing in its process.
+pub(super) fn nginx(bed: &Bed) -> Result<Measured> {
+    cost(deliver(bed, &bed.nginx(Some(""))?, Kernel::Nothing))
 }
 
 /// The daemon through the emulated card, to viewers at the other end of the cable.
