@@ -18,6 +18,7 @@ pub mod daemon;
 pub mod demo;
 pub mod ffmpeg;
 pub mod ledger;
+pub mod manifest;
 pub mod metrics;
 pub mod page;
 pub mod playlist;

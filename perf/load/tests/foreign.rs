@@ -15,6 +15,10 @@ use zonecast_load::live::{Arrivals, LiveReport, LiveSpec, Media, Plan, Track, Ve
 const PLAYLIST: &str = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXT-X-MEDIA-SEQUENCE:7\n\
                         #EXTINF:0.1,\na.ts\n#EXTINF:0.1,\nb.ts\n#EXT-X-ENDLIST\n";
 const MASTER: &str = "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nlow/i.m3u8\n";
+const MANIFEST: &str = r#"<MPD type="static"><Period><AdaptationSet>
+<SegmentTemplate timescale="10" media="low/s$Number$.m4s" startNumber="7">
+<SegmentTimeline><S d="1" r="1"/></SegmentTimeline></SegmentTemplate>
+<Representation id="v"/></AdaptationSet></Period></MPD>"#;
 const BYTES: usize = 30_000;
 
 /// What the server does wrong.
@@ -53,10 +57,11 @@ fn answer(mut stream: TcpStream, fault: Fault, number: &AtomicU8) {
         let (mut length, mut body) = match path {
             "/master.m3u8" => (MASTER.len(), MASTER.as_bytes().to_vec()),
             "/low/i.m3u8" => (PLAYLIST.len(), PLAYLIST.as_bytes().to_vec()),
-            "/low/a.ts" | "/low/b.ts" => (BYTES, vec![9; BYTES]),
+            "/live.mpd" => (MANIFEST.len(), MANIFEST.as_bytes().to_vec()),
+            "/low/a.ts" | "/low/b.ts" | "/low/s7.m4s" | "/low/s8.m4s" => (BYTES, vec![9; BYTES]),
             other => panic!("{other}"),
         };
-        if path.ends_with(".ts") {
+        if body.len() == BYTES {
             match fault {
                 Fault::None => {}
                 Fault::Differs => body[77] = number.fetch_add(1, Ordering::Relaxed),
@@ -77,8 +82,12 @@ fn answer(mut stream: TcpStream, fault: Fault, number: &AtomicU8) {
 
 /// Eight viewers to the end of the stream, or until there were errors.
 fn watch(fault: Fault, verify_every: usize) -> LiveReport {
+    watch_at("/master.m3u8", fault, verify_every)
+}
+
+fn watch_at(playlist: &str, fault: Fault, verify_every: usize) -> LiveReport {
     let track = Track {
-        playlist: "/master.m3u8".to_owned(),
+        playlist: playlist.to_owned(),
         rate: 2e6,
         weight: 1,
     };
@@ -112,6 +121,15 @@ fn strangers_agree() {
         (16, 8),
         "{report}"
     );
+    assert_eq!(report.amounts.body_bytes, 16 * BYTES as u64);
+}
+
+/// A manifest is followed like a playlist.
+#[test]
+fn strangers_follow_a_manifest() {
+    let report = watch_at("/live.mpd", Fault::None, 2);
+    assert_eq!((report.errors, report.amounts.left), (0, 8), "{report}");
+    assert_eq!(report.amounts.segments, 16, "{report}");
     assert_eq!(report.amounts.body_bytes, 16 * BYTES as u64);
 }
 

@@ -196,9 +196,11 @@ impl Player {
     }
 }
 
-/// The name that follows by its last number, `by` later: `s000009.ts` for `s000008.ts` and 1.
+/// The name that follows by its last number before its ending, `by` later: `s000009.m4s` for
+/// `s000008.m4s` and 1.
 fn successor(uri: &str, by: u64) -> Option<String> {
-    let end = uri.rfind(|c: char| c.is_ascii_digit())? + 1;
+    let stem = uri.rfind('.').map_or(uri, |at| &uri[..at]);
+    let end = stem.rfind(|c: char| c.is_ascii_digit())? + 1;
     let digits = uri[..end].bytes().rev().take_while(u8::is_ascii_digit);
     let start = end - digits.count();
     let number = uri[start..end].parse::<u64>().ok()?.checked_add(by)?;
@@ -322,6 +324,7 @@ mod tests {
         assert_eq!(player.next(start), Next::Wait(retry));
         assert_eq!(player.next(retry), due);
         assert_eq!(successor("a/s000099.ts", 1).unwrap(), "a/s000100.ts");
-        assert_eq!(successor("a.ts", 1), None);
+        assert_eq!(successor("a-09.m4s", 1).unwrap(), "a-10.m4s");
+        assert_eq!(successor("a.m4s", 1), None);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use zonecast_perf::manifest;
 use zonecast_perf::playlist::{self, Playlist};
 
 use super::{Doing, Shared, Viewer};
@@ -11,6 +12,16 @@ use crate::live::tally::{Fault, Tally};
 
 /// Paths whose hashes are remembered.
 const HASHES_MAX: usize = 10_000;
+
+/// What a playlist lists, or of a manifest one representation.
+fn listed(text: &[u8], which: usize) -> Result<Playlist, String> {
+    if !manifest::is_manifest(text) {
+        return playlist::parse(text).map_err(|error| error.to_string());
+    }
+    let mut media = manifest::parse(text).map_err(|error| error.to_string())?;
+    let which = which % media.len();
+    Ok(Playlist::Media(media.swap_remove(which)))
+}
 
 impl Viewer {
     /// A whole response is there.
@@ -32,9 +43,9 @@ impl Viewer {
             &mut shared.tally.playlist,
             now.duration_since(self.asked_at),
         );
-        let listed = match playlist::parse(&ended.text) {
+        let listed = match listed(&ended.text, self.who.track) {
             _ if ended.status != 200 => Err(format!("status {}", ended.status)),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(error),
             Ok(Playlist::Media(listing)) => self.player.listed(listing, self.asked_at),
             Ok(Playlist::Master(variants)) => {
                 let variant = &variants[self.who.track % variants.len()];
