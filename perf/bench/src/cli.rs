@@ -36,6 +36,9 @@ pub struct Arguments {
     /// Viewers, one number or several (default: the scenario's)
     #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=60_000))]
     pub connections: Vec<u32>,
+    /// Only parts whose names begin so (default: all of the scenario's)
+    #[arg(long, value_name = "PART,…", value_delimiter = ',')]
+    pub case: Vec<String>,
     /// Go through sizes and numbers of viewers (delivery), or numbers of viewers (memory)
     #[arg(long)]
     pub grid: bool,
@@ -146,6 +149,22 @@ fn measure(scenario: &Scenario, arguments: &Arguments) -> Result<()> {
     let earlier = earlier.transpose()?;
     let programs = Programs::find(arguments, &kinds)?;
     let mut legs = points::plan(scenario, arguments)?;
+    if !arguments.case.is_empty() {
+        let is_meant = |leg: &Leg| {
+            arguments
+                .case
+                .iter()
+                .any(|begin| leg.case.starts_with(begin))
+        };
+        legs.retain(is_meant);
+        if legs.is_empty() {
+            bail!(
+                "{} has no such part; there are {:?}",
+                scenario.name,
+                scenario.cases
+            );
+        }
+    }
     let cannot = |leg: &Leg, kind: &Kind| limits::against(scenario, leg, *kind);
     let of_legs = legs.iter();
     skipped.extend(of_legs.flat_map(|leg| kinds.iter().filter_map(|kind| cannot(leg, kind))));

@@ -33,7 +33,7 @@ pub(super) fn run(bed: &Bed, kind: Kind, case: &str) -> Result<Figures> {
     let (warm_up, measured) = TRY[usize::from(bed.quick)];
     let times = [warm_up, measured].map(Duration::from_secs);
     let (mut tries, mut limited) = (0, false);
-    let found = find::largest(max.div_ceil(8), max, PRECISION, |viewers| {
+    let found = find::largest(max.div_ceil(2), max, PRECISION, |viewers| {
         tries += 1;
         let report = attempt(bed, kind, share, viewers, times)?.report;
         let passes = is_right(&report, viewers);
