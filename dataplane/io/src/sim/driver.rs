@@ -25,6 +25,9 @@ use super::span;
 use super::table::Kind;
 use super::world::World;
 
+/// See [`Driver::backlog`] of the simulated driver.
+const LEFT_STANDS_FOR: usize = 16;
+
 /// The simulated driver of one loop; made by [`SimWorld::driver`](super::SimWorld::driver).
 ///
 /// [`Driver::turn`] never waits: it hands out what is due at the world's time and notes until when
@@ -296,10 +299,19 @@ impl<H> Driver for SimDriver<H> {
         let mut world = shared.borrow_mut();
         world.turn(self.index, until);
         self.now = world.now;
-        while let Some((op, outcome)) = world.sides[self.index].ready.pop_front() {
+        let most = world.handed_out_at_most();
+        for _ in 0..most {
+            let Some((op, outcome)) = world.sides[self.index].ready.pop_front() else {
+                break;
+            };
             out.push(self.hand_out(&mut world, op, outcome));
         }
         Ok(())
+    }
+
+    /// A simulated loop has few connections: what it leaves stands for many times as much.
+    fn backlog(&self) -> usize {
+        LEFT_STANDS_FOR * self.world.borrow().sides[self.index].ready.len()
     }
 
     fn waker(&self) -> Waker {

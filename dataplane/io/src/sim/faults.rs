@@ -59,6 +59,8 @@ pub struct Faults {
     pub time_jump_max: Duration,
     /// Times that a loop which could run is left waiting for up to `delay_max`.
     pub stalls: u32,
+    /// Turns that hand out a few of the completions and leave the others behind.
+    pub backlogs: u32,
 }
 
 impl Faults {
@@ -89,6 +91,7 @@ impl Faults {
             time_jumps: 0,
             time_jump_max: Duration::from_secs(3),
             stalls: 0,
+            backlogs: 0,
         }
     }
 
@@ -109,6 +112,7 @@ impl Faults {
             fragments: 300,
             latency_max: Duration::from_millis(5),
             stalls: 20,
+            backlogs: 200,
             ..Faults::none()
         }
     }
@@ -140,6 +144,7 @@ impl Faults {
             fragments: rate(700),
             time_jumps: rate(5),
             stalls: rate(100),
+            backlogs: rate(900),
             ..Faults::none()
         };
         Faults {

@@ -23,6 +23,9 @@ use super::socket::{Socket, SocketId, Toward};
 /// The place of an event among those of its moment, where nothing reorders it.
 const IN_ORDER: u32 = u32::MAX / 2;
 
+/// Completions at most of a turn that leaves others behind.
+const HANDED_OUT_FEW: usize = 4;
+
 /// Something that is yet to come.
 pub(super) enum Event {
     /// A connection reaches a listener.
@@ -220,6 +223,14 @@ impl World {
                 self.schedule(due, Event::Cancels(at, op, target));
                 self.settle();
             }
+        }
+    }
+
+    /// How many completions a turn hands out: all, or as few as the seed wants.
+    pub(super) fn handed_out_at_most(&mut self) -> usize {
+        match self.random.chance(self.faults.backlogs) {
+            true => self.random.up_to(HANDED_OUT_FEW),
+            false => usize::MAX,
         }
     }
 
