@@ -68,7 +68,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         let most = self.shared.limits.handshakes_per_turn;
         match self.driver.backlog() {
             0 => most,
-            ..BEHIND_MAX => most.min(STEPS_WHILE_BEHIND),
+            1..BEHIND_MAX => most.min(STEPS_WHILE_BEHIND),
             _ => u32::from(self.counters.turns.get().is_multiple_of(STEP_EVERY)),
         }
     }
