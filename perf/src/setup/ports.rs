@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Result;
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
 
 use super::random;
 
@@ -50,8 +52,8 @@ impl Ports {
                 if picked.contains(&port) {
                     continue;
                 }
-                let four = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
-                let six = ipv6.then(|| TcpListener::bind((Ipv6Addr::LOCALHOST, port)));
+                let four = held_at((Ipv4Addr::LOCALHOST, port).into());
+                let six = ipv6.then(|| held_at((Ipv6Addr::LOCALHOST, port).into()));
                 if four.is_ok() && !matches!(six, Some(Err(_))) {
                     held.push((four, six));
                     picked.insert(port);
@@ -86,10 +88,35 @@ impl Ports {
     }
 }
 
+/// A socket that holds an address and does not listen: a process that is being started at this
+/// moment has a copy until it runs its program, and whoever waits for a daemon to listen would
+/// find that one.
+fn held_at(address: SocketAddr) -> rustix::io::Result<OwnedFd> {
+    let family = match address {
+        SocketAddr::V4(_) => AddressFamily::INET,
+        SocketAddr::V6(_) => AddressFamily::INET6,
+    };
+    let socket = net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    net::bind(&socket, &address)?;
+    Ok(socket)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    /// What is held is not listened to, and not given away.
+    #[test]
+    fn a_held_port_refuses() {
+        let port = Ports::pick().unwrap().https;
+        let held = held_at(Ports::four(port)).unwrap();
+        assert!(std::net::TcpStream::connect(Ports::four(port)).is_err());
+        let listener = TcpListener::bind(Ports::four(port)).unwrap();
+        assert!(held_at(Ports::four(port)).is_err());
+        drop((held, listener));
+    }
 
     /// Threads that pick at the same time, again and again, never get the same port.
     #[test]
