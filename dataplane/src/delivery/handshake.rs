@@ -18,8 +18,8 @@ const STEPS_WHILE_BEHIND: u32 = 2;
 /// have every segment in time. What few have begun is also done with less, since it stays in the
 /// CPU's caches. Measured with 1,667 joins a second beside 1,000 viewers for 30 s, four to six runs
 /// of each on a machine that came and went, which could do all of it or two thirds: without this,
-/// 27,000 to 28,000 of 50,000 joins in 13 s and up to 1,226 segments late for those who watch; with
-/// 256, 27,500 to 50,000; with 48, 36,600 to 50,000, and no segment late with either.
+/// 27,200 to 50,000 of 50,000 joins, and up to 1,226 segments late for those who watch; with 256,
+/// 27,500 to 50,000; with 48, 36,600 to 50,000, and no segment late with either.
 const BEHIND_MAX: usize = 48;
 /// One turn of so many then still does a step.
 const STEP_EVERY: u64 = 8;

@@ -138,15 +138,16 @@ fn mistakes_are_seen() {
     for mistake in [Mistake::CloseForAbort, Mistake::ForgetRest] {
         let message = panic_of(|| {
             for seed in 0..200 {
-                echo(seed, Faults::from_seed(seed), mistake);
+                let faults = Faults {
+                    backlogs: 0,
+                    ..Faults::from_seed(seed)
+                };
+                echo(seed, faults, mistake);
             }
         });
         println!("{mistake:?}: {message}");
-        let is_of_bytes = |says| message.contains(says);
         assert!(
-            ["are not the same", "wrong bytes"]
-                .into_iter()
-                .any(is_of_bytes),
+            message.contains("are not the same"),
             "{mistake:?}: {message}"
         );
     }
