@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use zonecast_numa::zones::Zone;
@@ -29,6 +30,14 @@ pub struct Config {
     pub certificates: Option<CertificateStore>,
     /// Folder of the pinned objects that outlive a restart; `None` keeps nothing.
     pub state_dir: Option<PathBuf>,
+    /// Where loops say how many viewers they have; `None`: nobody asks.
+    pub load_board: Option<Arc<dyn LoadBoard>>,
+}
+
+/// How busy each loop is, for whoever steers new viewers to one of them.
+pub trait LoadBoard: Send + Sync {
+    /// A loop has so many viewers now. Called by that loop alone, for every viewer that comes or goes.
+    fn publish(&self, loop_id: u16, viewers: u32);
 }
 
 /// Memory of one zone.

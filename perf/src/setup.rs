@@ -172,6 +172,8 @@ impl Setup {
         add(format_args!("zones = {}", quoted(&self.zones)));
         add(format_args!("[memory]\narena = {}", quoted(&self.arena)));
         add(format_args!("[admin]\nlisten = \"127.0.0.1:{admin}\""));
+        // What it would attach outlives it.
+        add(format_args!("[steering]\nmode = \"off\""));
         add(format_args!("[[certificates]]"));
         add(format_args!(
             "chain_file = {}",

@@ -95,6 +95,7 @@ impl Config {
         writeln!(out, "zones = \"virtual:2\"")?;
         writeln!(out, "[memory]\narena = \"96MiB\"")?;
         writeln!(out, "[admin]\nlisten = \"127.0.0.1:{admin}\"")?;
+        writeln!(out, "[steering]\nmode = \"off\"")?;
         let Certificate {
             chain_file,
             key_file,

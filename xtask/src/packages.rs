@@ -54,7 +54,7 @@ impl Need {
 }
 
 /// Everything. aws-lc-sys, the one crate with much C in it, is built by gcc alone: it needs no
-/// cmake, clang, make, Perl or assembler.
+/// cmake, Perl or assembler.
 pub(crate) const NEEDS: &[Need] = &[
     debian(
         "gcc",
@@ -84,6 +84,30 @@ pub(crate) const NEEDS: &[Need] = &[
         "libudev-dev",
         "is linked along with hwloc",
         SeenBy::Library("libudev", &["libudev"]),
+        Purpose::Demo,
+    ),
+    debian(
+        "clang",
+        "compiles the eBPF programs",
+        SeenBy::Program("clang"),
+        Purpose::Demo,
+    ),
+    debian(
+        "make",
+        "builds libbpf, which loads them",
+        SeenBy::Program("make"),
+        Purpose::Demo,
+    ),
+    debian(
+        "libelf-dev",
+        "is what libbpf reads them with",
+        SeenBy::Library("libelf", &["libelf"]),
+        Purpose::Demo,
+    ),
+    debian(
+        "zlib1g-dev",
+        "is linked along with it",
+        SeenBy::Library("zlib", &["zlib"]),
         Purpose::Demo,
     ),
     debian(

@@ -1,5 +1,6 @@
 //! A running data plane, as the daemon and the control plane see it.
 
+mod listeners;
 mod memory;
 mod run;
 mod sockets;
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 use zonecast_io::KernelTls;
 use zonecast_numa::LoopId;
 
-pub use sockets::BoundAddress;
+pub use sockets::{BoundAddress, SteerableListener};
 pub use start::{StartError, TICKET_LIFETIME};
 
 use crate::config::Reload;
@@ -21,6 +22,7 @@ use crate::counters::{self, CounterSnapshot};
 use crate::loops::{Mailbox, Message};
 use crate::shared::Shared;
 use crate::status::StreamStatus;
+pub use crate::stream::Homes;
 use crate::tls::{Certificates, TicketKeys};
 
 /// A loop whose driver failed; the others go on until they are told to end.
@@ -83,6 +85,7 @@ pub struct Dataplane {
     boxes: Arc<[Mailbox]>,
     threads: Mutex<Vec<JoinHandle<Result<(), LoopFailure>>>>,
     addresses: Vec<BoundAddress>,
+    steerable: Vec<SteerableListener>,
     notes: Vec<String>,
     certificates: Option<Arc<Certificates>>,
     tickets: Option<Arc<TicketKeys>>,
@@ -96,6 +99,24 @@ impl Dataplane {
     #[must_use]
     pub fn addresses(&self) -> Vec<BoundAddress> {
         self.addresses.clone()
+    }
+
+    /// Viewers' listeners over TCP, with the socket of every loop that accepts there.
+    #[must_use]
+    pub fn steerable(&self) -> &[SteerableListener] {
+        &self.steerable
+    }
+
+    /// The home zone of every stream, by the stream's id, and the version of this answer.
+    #[must_use]
+    pub fn homes(&self) -> Homes {
+        self.shared.registry.homes()
+    }
+
+    /// The version of what [`Dataplane::homes`] would answer now: another one after any change.
+    #[must_use]
+    pub fn homes_version(&self) -> u64 {
+        self.shared.registry.version()
     }
 
     /// One line each: which pages and kernel features were taken, and why.

@@ -26,6 +26,35 @@ pub struct BoundAddress {
     pub tls: bool,
 }
 
+/// A listener of viewers as whoever steers them sees it.
+#[derive(Debug)]
+pub struct SteerableListener {
+    /// Its address, with the port that was taken.
+    pub address: SocketAddr,
+    /// Only this zone's loops accept here; `None`: all loops do.
+    pub zone: Option<u16>,
+    /// The loops that accept, with their listening sockets: the same as the loops', once more.
+    pub sockets: Vec<(u16, OwnedFd)>,
+}
+
+/// Keeps the sockets of a TCP listener for whoever steers, of loops from `first` on.
+pub(super) fn steerable(
+    address: SocketAddr,
+    zone: Option<u16>,
+    first: usize,
+    sockets: &[OwnedFd],
+) -> io::Result<SteerableListener> {
+    let kept = sockets.iter().zip(first..).map(|(socket, id)| {
+        let socket = socket.try_clone()?;
+        Ok((id as u16, socket))
+    });
+    Ok(SteerableListener {
+        address,
+        zone,
+        sockets: kept.collect::<io::Result<_>>()?,
+    })
+}
+
 /// Binds `address` once for each of `loops` loops; returns the sockets and the address with its real port.
 pub(super) fn bind(
     address: &ListenAddress,

@@ -1,6 +1,5 @@
 //! From a configuration to running loops.
 
-use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -9,21 +8,18 @@ use zonecast_io::{KernelTls, UringConfig};
 use zonecast_numa::NumaError;
 use zonecast_numa::zones::{self, LoopPlace};
 
+use super::listeners::{self, Bound, Plan};
 use super::memory::{self, Memory};
 use super::run::{self, Ready, Seat, Socket};
-use super::sockets::{self, BoundAddress};
 use super::{Dataplane, LoopFailure};
-use crate::config::{Config, ConnectionLimits, Limits, ListenAddress};
+use crate::config::{Config, Limits};
 use crate::counters::LoopCounters;
 use crate::egress::Nodes;
 use crate::loops::Mailbox;
-use crate::peer::Role;
-use crate::shared::{Listener, Sealer, Shared};
+use crate::shared::{Sealer, Shared};
 use crate::socket_memory::SocketMemory;
 use crate::stream::{Registry, RegistryConfig, Saved, Saver};
-use crate::tls::{
-    Acceptor, AcceptorConfig, Certificates, RECORDS_PER_KEY, TicketKeys, TlsError, Versions,
-};
+use crate::tls::{Certificates, TicketKeys, TlsError};
 
 /// How long a session ticket is good.
 pub const TICKET_LIFETIME: Duration = Duration::from_secs(6 * 3600);
@@ -86,17 +82,6 @@ pub enum StartError {
     Thread(std::io::Error),
 }
 
-/// One listener before its sockets exist.
-struct Plan<'a> {
-    name: &'a str,
-    address: &'a ListenAddress,
-    tls: bool,
-    sealer: Sealer,
-    role: Role,
-    zone: Option<u16>,
-    limits: ConnectionLimits,
-}
-
 impl Dataplane {
     /// Sets memory aside, binds every address, and starts the loops.
     ///
@@ -111,43 +96,13 @@ impl Dataplane {
         let memory = memory::set_aside(&config.zones, config.memory)?;
         let certificates = config.certificates.take().map(Certificates::new);
         let tickets = TicketKeys::new(TICKET_LIFETIME)?;
-        let plans = plans(&config);
-        let mut seats: Vec<Vec<Socket>> = places.iter().map(|_| Vec::new()).collect();
-        let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
-        for plan in &plans {
-            let acceptor = acceptor(plan, certificates.as_ref(), &tickets)?;
-            let loops = loops_of(plan, listeners.len(), &places);
-            if let Some(zone) = plan.zone.filter(|_| loops.is_empty()) {
-                let name = plan.name.to_owned();
-                return Err(StartError::NoSuchZone { name, zone });
-            }
-            let (sockets, address) =
-                sockets::bind(plan.address, loops.len()).map_err(|error| StartError::Listen {
-                    name: plan.name.to_owned(),
-                    address: describe(plan.address),
-                    error,
-                })?;
-            for (seat, fd) in seats[loops].iter_mut().zip(sockets) {
-                seat.push(Socket {
-                    listener: listeners.len(),
-                    role: plan.role,
-                    sealer: plan.sealer,
-                    fd,
-                });
-            }
-            listeners.push(Listener::new(
-                plan.name,
-                plan.role,
-                plan.limits,
-                acceptor,
-                plan.sealer,
-            ));
-            addresses.push(BoundAddress {
-                name: plan.name.to_owned(),
-                address,
-                tls: plan.tls,
-            });
-        }
+        let plans = listeners::plans(&config);
+        let Bound {
+            seats,
+            listeners,
+            addresses,
+            steerable,
+        } = listeners::bind(&plans, &places, certificates.as_ref(), &tickets)?;
         let kernel_tls = what_the_kernel_seals(&plans);
         let nodes = Nodes::look(&config.zones, run::SYS.as_ref());
         let connections_max = plans.iter().map(|p| p.limits.connections_max).sum();
@@ -182,6 +137,7 @@ impl Dataplane {
                 .collect(),
             loops_busy: places.len().into(),
             saver,
+            load_board: config.load_board,
             kernel_tls,
             nodes,
             socket_memory: SocketMemory::new(config.limits.socket_memory_max),
@@ -195,6 +151,7 @@ impl Dataplane {
             boxes,
             threads: Mutex::new(threads),
             addresses,
+            steerable,
             notes,
             certificates,
             tickets: Some(tickets),
@@ -205,32 +162,6 @@ impl Dataplane {
     }
 }
 
-fn plans(config: &Config) -> Vec<Plan<'_>> {
-    let viewers = config.listeners.iter().map(|listener| Plan {
-        name: &listener.name,
-        address: &listener.address,
-        tls: listener.tls,
-        sealer: match (listener.tls, listener.kernel_tls, listener.nic_tls12) {
-            (true, true, true) => Sealer::Card,
-            (true, true, false) => Sealer::Kernel,
-            _ => Sealer::Ours,
-        },
-        role: Role::Viewer,
-        zone: listener.zone,
-        limits: listener.limits,
-    });
-    let encoders = config.ingest.addresses.iter().map(|address| Plan {
-        name: "ingest",
-        address,
-        tls: config.ingest.tls,
-        sealer: Sealer::Ours,
-        role: Role::Encoder,
-        zone: None,
-        limits: config.ingest.limits,
-    });
-    viewers.chain(encoders).collect()
-}
-
 /// The limits, with a time for cards to let go only where there may be cards.
 fn limits(config: &Config, plans: &[Plan<'_>]) -> Limits {
     let mut limits = config.limits;
@@ -238,52 +169,6 @@ fn limits(config: &Config, plans: &[Plan<'_>]) -> Limits {
         limits.nic_drain = Duration::ZERO;
     }
     limits
-}
-
-/// The loops that accept for a listener: for viewers all of them, or those of its zone. One for
-/// encoders, since two uploads of a name on two connections are to be taken in the order in which
-/// they came.
-fn loops_of(plan: &Plan<'_>, listener: usize, places: &[LoopPlace]) -> Range<usize> {
-    let loops = places.len();
-    match (plan.role, plan.zone) {
-        (Role::Viewer, None) => 0..loops,
-        (Role::Viewer, Some(zone)) => {
-            let first = places.partition_point(|place| place.zone.0 < zone);
-            first..places.partition_point(|place| place.zone.0 <= zone)
-        }
-        (Role::Encoder, _) => listener % loops..listener % loops + 1,
-    }
-}
-
-/// Encoders get no tickets: they close without reading them, which would reset the end of
-/// an upload.
-fn acceptor(
-    plan: &Plan<'_>,
-    certificates: Option<&Arc<Certificates>>,
-    tickets: &Arc<TicketKeys>,
-) -> Result<Option<Acceptor>, StartError> {
-    if !plan.tls {
-        return Ok(None);
-    }
-    let certificates =
-        certificates.ok_or_else(|| StartError::NoCertificate(plan.name.to_owned()))?;
-    let config = AcceptorConfig {
-        certificates: certificates.clone(),
-        tickets: (plan.role == Role::Viewer).then(|| tickets.clone()),
-        versions: match plan.sealer {
-            Sealer::Card => Versions::Tls12,
-            Sealer::Kernel | Sealer::Ours => Versions::default(),
-        },
-        records_per_key: RECORDS_PER_KEY,
-    };
-    Ok(Some(Acceptor::new(config)?))
-}
-
-fn describe(address: &ListenAddress) -> String {
-    match address {
-        ListenAddress::Tcp(address) => address.to_string(),
-        ListenAddress::Unix(path) => format!("unix:{}", path.display()),
-    }
 }
 
 fn registry(

@@ -158,5 +158,8 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         let [viewers, encoders] = self.connections;
         self.counters.viewers.set(viewers);
         self.counters.encoders.set(encoders);
+        if let Some(board) = &self.shared.load_board {
+            board.publish(self.id.0, viewers as u32);
+        }
     }
 }

@@ -22,6 +22,7 @@ pub(crate) use live::Stream;
 pub(crate) use object::{Object, ObjectState, PARTS_MAX, Pinned, part_bytes};
 pub(crate) use open_uploads::UploadId;
 pub(crate) use owner::{OwnerContext, StreamOwner};
+pub use registry::Homes;
 pub(crate) use registry::{Refusal, Registry, RegistryConfig};
 pub(crate) use saved::{Saved, Saver};
 pub(crate) use track::Track;

@@ -64,9 +64,20 @@ pub(crate) struct Changed {
     pub(crate) added: usize,
 }
 
+/// Where streams live.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Homes {
+    /// Another one after any change of which streams there are.
+    pub version: u64,
+    /// Streams' ids and their home zones, unordered.
+    pub zones: Vec<(Arc<str>, u16)>,
+}
+
 /// See the module's description.
 pub(crate) struct Registry {
     streams: ArcSwap<Streams>,
+    /// Counts changes of `streams`.
+    version: AtomicU64,
     inner: Mutex<Inner>,
     /// Encoders turned away that asked for no known stream.
     strangers: AtomicU64,
@@ -83,6 +94,7 @@ impl Registry {
     pub(crate) fn new(config: RegistryConfig, streams: &[StreamConfig], saved: Saved) -> Self {
         let registry = Self {
             streams: ArcSwap::default(),
+            version: AtomicU64::new(0),
             inner: Mutex::new(Inner {
                 config,
                 generations: Arc::default(),
@@ -95,7 +107,7 @@ impl Registry {
         for settings in streams {
             inner.make(&mut made, settings.clone(), false);
         }
-        registry.streams.store(Arc::new(made));
+        registry.publish(made);
         drop(inner);
         registry
     }
@@ -103,6 +115,30 @@ impl Registry {
     /// The streams just now.
     pub(crate) fn streams(&self) -> Guard<Arc<Streams>> {
         self.streams.load()
+    }
+
+    /// Counts changes of which streams there are.
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// Where every stream lives.
+    pub(crate) fn homes(&self) -> Homes {
+        // Before the streams are looked at: who finds this version again has seen at least these.
+        let version = self.version();
+        let streams = self.streams.load();
+        let zones = streams
+            .iter()
+            .map(|(id, stream)| (id.clone(), stream.zone.0));
+        Homes {
+            version,
+            zones: zones.collect(),
+        }
+    }
+
+    fn publish(&self, streams: Streams) {
+        self.streams.store(Arc::new(streams));
+        self.version.fetch_add(1, Ordering::Release);
     }
 
     /// Notes that an encoder was turned away: with its stream, or in the log where there is
@@ -153,7 +189,7 @@ impl Registry {
             ..StreamConfig::named(id)
         };
         let stream = inner.make(&mut streams, settings, true);
-        self.streams.store(Arc::new(streams));
+        self.publish(streams);
         Ok(stream)
     }
 
@@ -167,7 +203,7 @@ impl Registry {
             .is_some_and(|s| Arc::ptr_eq(s, stream))
         {
             streams.remove(&stream.id);
-            self.streams.store(Arc::new(streams));
+            self.publish(streams);
         }
     }
 
@@ -202,7 +238,7 @@ impl Registry {
         let stays = |s: &Arc<Stream>| streams.get(&s.id).is_some_and(|n| Arc::ptr_eq(n, s));
         let mut closed: Vec<_> = old.values().filter(|s| !stays(s)).cloned().collect();
         closed.sort_unstable_by_key(|stream| stream.number);
-        self.streams.store(Arc::new(streams));
+        self.publish(streams);
         Changed { closed, added }
     }
 

@@ -82,6 +82,7 @@ pub fn config() -> Config {
         },
         certificates: None,
         state_dir: None,
+        load_board: None,
     }
 }
 

@@ -7,6 +7,8 @@
 //! GET /metrics   counters in the Prometheus text format
 //! ```
 //!
+//! [`Steering`] tells the programs in the kernel which stream lives where.
+//!
 //! An [`Admin`] server runs on a thread of its own, on the CPUs that zones keep back for
 //! control, and never on a loop's way: it only reads counters, through a [`Source`]. It has
 //! few connections, short time-outs, and knows no secrets (tokens exist as hashes only, and
@@ -20,9 +22,11 @@ mod routes;
 mod server;
 mod socket;
 mod source;
+mod steering;
 mod streams;
 mod tables;
 
 pub use metrics::render as render_metrics;
 pub use server::{Admin, AdminConfig, AdminError, AdminLimits};
-pub use source::{Late, Source};
+pub use source::{InKernel, Late, Source};
+pub use steering::{Loaded, Path, PrefixError, Steering, SteeringConfig, StreamPrefix, ZoneNames};

@@ -1,15 +1,23 @@
 //! The metrics page: every family of [`crate::tables`], and those with labels of their own.
 
+mod steering;
+
 use std::collections::BTreeMap;
 
 use zonecast_dataplane::{BytesRow, CounterSnapshot, StreamStatus, ZoneCounters};
 
 use crate::exposition::{Kind, Page};
+use crate::source::InKernel;
 use crate::tables::{STREAM, TRACK, ZONE};
 
 /// The whole page in the Prometheus text format.
 #[must_use]
-pub fn render(ready: bool, counters: &CounterSnapshot, streams: &[StreamStatus]) -> String {
+pub fn render(
+    ready: bool,
+    counters: &CounterSnapshot,
+    streams: &[StreamStatus],
+    kernel: Option<&InKernel>,
+) -> String {
     let mut page = Page::default();
     page.family(
         "zonecast_build_info",
@@ -46,6 +54,9 @@ pub fn render(ready: bool, counters: &CounterSnapshot, streams: &[StreamStatus])
         page.sample(&[("reason", reason)], *count);
     }
     self::streams(&mut page, streams);
+    if let Some(kernel) = kernel {
+        steering::families(&mut page, kernel);
+    }
     page.finish()
 }
 

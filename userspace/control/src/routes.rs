@@ -71,7 +71,9 @@ async fn streams(State(shared): State<Shared>) -> Response {
 
 async fn metrics(State(shared): State<Shared>) -> Response {
     ask(shared, |source| {
-        let page = metrics::render(source.ready(), &source.counters(), &source.streams());
+        let kernel = source.in_kernel();
+        let (counters, streams) = (source.counters(), source.streams());
+        let page = metrics::render(source.ready(), &counters, &streams, kernel.as_ref());
         typed(StatusCode::OK, exposition::CONTENT_TYPE, page)
     })
     .await

@@ -1,9 +1,10 @@
 //! Where the admin API gets its answers from.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use zonecast_dataplane::{CounterSnapshot, Dataplane, StreamStatus};
+use zonecast_ebpf::{Counters, ZoneSums};
 
 /// What the admin API asks. Calls come from threads that may wait, several at once.
 pub trait Source: Send + Sync + 'static {
@@ -13,6 +14,19 @@ pub trait Source: Send + Sync + 'static {
     fn streams(&self) -> Vec<StreamStatus>;
     /// Whether new viewers are served now.
     fn ready(&self) -> bool;
+    /// What programs in the kernel have counted, if they count.
+    fn in_kernel(&self) -> Option<InKernel> {
+        None
+    }
+}
+
+/// What programs in the kernel have counted.
+#[derive(Clone, Debug)]
+pub struct InKernel {
+    /// How connections get to zones, as [`crate::Path::as_str`].
+    pub path: &'static str,
+    /// By zone; the last of connections that were given to none.
+    pub zones: Vec<ZoneSums>,
 }
 
 impl Source for Dataplane {
@@ -32,9 +46,9 @@ impl Source for Dataplane {
 /// A source that comes after the server and goes before it: while it is not there, nothing is
 /// counted and nothing is ready. So the admin API answers while memory is still being made, and
 /// while the last responses finish.
-#[derive(Debug)]
 pub struct Late<S> {
     current: Mutex<Option<Arc<S>>>,
+    kernel: OnceLock<(&'static str, Counters)>,
     draining: AtomicBool,
 }
 
@@ -42,6 +56,7 @@ impl<S> Default for Late<S> {
     fn default() -> Self {
         Self {
             current: Mutex::new(None),
+            kernel: OnceLock::new(),
             draining: AtomicBool::new(false),
         }
     }
@@ -51,6 +66,12 @@ impl<S> Late<S> {
     /// The source is there.
     pub fn set(&self, source: Arc<S>) {
         *self.lock() = Some(source);
+    }
+
+    /// Programs in the kernel count, and steer by this path.
+    pub fn set_kernel(&self, path: &'static str, counters: Counters) {
+        // A second one would be a second start.
+        drop(self.kernel.set((path, counters)));
     }
 
     /// The source, if it is there.
@@ -85,6 +106,16 @@ impl<S: Source> Source for Late<S> {
         self.get()
             .map(|source| source.streams())
             .unwrap_or_default()
+    }
+
+    fn in_kernel(&self) -> Option<InKernel> {
+        let (path, counters) = self.kernel.get()?;
+        let zones = counters.zones();
+        let zones = zones.inspect_err(|error| tracing::warn!(%error, "steering is not counted"));
+        Some(InKernel {
+            path,
+            zones: zones.ok()?,
+        })
     }
 
     fn ready(&self) -> bool {

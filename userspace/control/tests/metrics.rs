@@ -2,10 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's panic is its verdict")]
 
-use zonecast_control::render_metrics;
+use zonecast_control::{InKernel, render_metrics};
 use zonecast_dataplane::{
     BytePath, BytesRow, CounterSnapshot, EgressZone, StreamStatus, TrackStatus, ZoneCounters,
 };
+use zonecast_ebpf::ZoneSums;
 
 fn row(
     ring_zone: Option<u16>,
@@ -60,7 +61,24 @@ fn sample_page() -> String {
         tracks: vec![track],
         ..Default::default()
     };
-    render_metrics(true, &counters, &[stream])
+    render_metrics(true, &counters, &[stream], Some(&kernel()))
+}
+
+fn kernel() -> InKernel {
+    let mut zone = ZoneSums {
+        established: 9,
+        closed: 2,
+        retransmits: 3,
+        ..ZoneSums::default()
+    };
+    zone.steered[1] = 8;
+    zone.missed[1] = 1;
+    let mut none = ZoneSums::default();
+    none.missed[0] = 4;
+    InKernel {
+        path: "sk_lookup",
+        zones: vec![ZoneSums::default(), zone, none],
+    }
 }
 
 /// The names and labels that dashboards and the demo rely on, each with its value.
@@ -85,6 +103,13 @@ fn the_promised_metrics_are_there() {
         r#"zonecast_zone_bytes_total{zone="0",path="userspace_tls"} 111"#,
         r#"zonecast_zone_bytes_total{zone="1",path="plain"} 9"#,
         r#"zonecast_ingest_errors_total{reason="cut"} 2"#,
+        r#"zonecast_steering{path="sk_lookup"} 1"#,
+        r#"zonecast_steered_total{zone="1",rule="stream"} 8"#,
+        r#"zonecast_steering_missed_total{zone="1",reason="no_socket"} 1"#,
+        r#"zonecast_steering_missed_total{zone="none",reason="no_loop"} 4"#,
+        r#"zonecast_connections{zone="1"} 7"#,
+        r#"zonecast_connections_total{zone="1"} 9"#,
+        r#"zonecast_retransmits_total{zone="1"} 3"#,
         r#"zonecast_stream_live{stream="news"} 1"#,
         r#"zonecast_ring_bytes{stream="news",track="v\"1\""} 67108864"#,
         r#"zonecast_chunks_total{stream="news",track="v\"1\""} 77"#,

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::DEFAULT_PATH;
+use crate::config::{DEFAULT_FOLDER, DEFAULT_PATH};
 use crate::logging::Format;
-use crate::{check, doctor, serve, token};
+use crate::{check, doctor, serve, token, zones};
 
 /// Live video from encoders to viewers: out of hugepage rings, by pinned loops, zone by zone.
 #[derive(Debug, Parser)]
@@ -40,6 +40,12 @@ pub enum Command {
     /// plain), why no better one, and the command that would change it. Exit code 1 only if nothing
     /// could be served. Nothing is changed; what runs is not disturbed.
     Doctor(DoctorArguments),
+    /// Show what programs in the kernel have counted of each zone
+    ///
+    /// Connections by the rule that sent them to the zone, those that were left to the kernel, bytes,
+    /// retransmits and round trips. Reads pinned maps: it needs no daemon, and no privilege but to reach
+    /// the folder.
+    Zones(ZonesArguments),
     /// Make a token for encoders
     ///
     /// Prints a new random token, its SHA-256 for the configuration, and ffmpeg lines that use
@@ -95,6 +101,20 @@ pub struct DoctorArguments {
     pub json: bool,
 }
 
+/// `zonecast zones`.
+#[derive(Args, Debug)]
+pub struct ZonesArguments {
+    /// Where programs and maps are pinned: steering.folder of the configuration
+    #[arg(long, value_name = "FOLDER", default_value = DEFAULT_FOLDER)]
+    pub folder: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Remove what is pinned, which detaches the programs; refused while a daemon steers
+    #[arg(long, conflicts_with = "json")]
+    pub clear: bool,
+}
+
 /// `zonecast token`.
 #[derive(Args, Debug)]
 pub struct TokenArguments {
@@ -118,6 +138,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments.config),
         Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Zones(arguments) => zones::run(&arguments),
         Command::Token(arguments) => token::run(&arguments),
     }
 }

@@ -64,6 +64,7 @@ fn every_key_is_in_the_example() {
         ("listeners", "[[listeners]]\nx = 1"),
         ("ingest", "[ingest]\nx = 1"),
         ("streams", "[[streams]]\nx = 1"),
+        ("steering", "[steering]\nx = 1"),
         ("limits", "[limits]\nx = 1"),
     ] {
         let message = toml::from_str::<File>(file)

@@ -15,6 +15,7 @@ pub(super) fn check(settings: &Settings, report: &mut Report<'_>) {
     names(file, report);
     addresses(settings, report);
     zones(settings, report);
+    zone_addresses(file, report);
     streams(settings, report);
     rings(file, report);
     arenas(settings, report);
@@ -41,10 +42,28 @@ fn zones(settings: &Settings, report: &mut Report<'_>) {
     let (file, zones) = (&settings.file, settings.planned.zones.len());
     let streams = numbered("streams", &file.streams).map(|(key, stream)| (key, stream.zone));
     let listeners = numbered("listeners", &file.listeners).map(|(key, one)| (key, one.zone));
-    for (key, zone) in streams.chain(listeners) {
+    let named = numbered("steering.zones", &file.steering.zones);
+    let named = named.map(|(key, one)| (key, Some(one.zone)));
+    for (key, zone) in streams.chain(listeners).chain(named) {
         if let Some(zone) = zone.filter(|zone| zones > 0 && usize::from(*zone) >= zones) {
             let text = format!("zone {zone} does not exist: from 0 to {}", zones - 1);
             report.error(&format!("{key}.zone"), text);
+        }
+    }
+}
+
+/// An address names one zone.
+fn zone_addresses(file: &File, report: &mut Report<'_>) {
+    let mut seen = BTreeMap::new();
+    for (key, names) in numbered("steering.zones", &file.steering.zones) {
+        for address in &names.addresses {
+            let address = address.to_canonical();
+            let key = format!("{key}.addresses");
+            if address.is_unspecified() || address.is_multicast() {
+                report.error(&key, format!("{address} is no address of a machine"));
+            } else if let Some(first) = seen.insert(address, key.clone()) {
+                report.error(&key, format!("{address} is in {first} already"));
+            }
         }
     }
 }

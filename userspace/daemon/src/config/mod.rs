@@ -20,6 +20,7 @@ mod memory;
 mod reload;
 mod report;
 mod settings;
+mod steering;
 mod streams;
 mod token_hash;
 mod zones;
@@ -40,6 +41,7 @@ pub use memory::{Memory, Pages};
 pub use reload::reload;
 pub use report::{ConfigError, Problem, Report};
 pub use settings::{Planned, Settings};
+pub use steering::{DEFAULT_FOLDER, Mode, Prefix, SteeredZone, Steering};
 pub use streams::{Stream, StreamId};
 pub use token_hash::{WrittenHash, hash, hex};
 pub use zones::{ListedZone, Zones};
@@ -76,6 +78,8 @@ pub struct File {
     pub ingest: Ingest,
     /// Streams known from the start.
     pub streams: Vec<Stream>,
+    /// How viewers get to zones.
+    pub steering: Steering,
     /// Limits and times.
     pub limits: Limits,
 }
@@ -93,6 +97,7 @@ impl Default for File {
             listeners: Vec::new(),
             ingest: Ingest::default(),
             streams: Vec::new(),
+            steering: Steering::default(),
             limits: Limits::default(),
         }
     }
@@ -165,6 +170,7 @@ fn check(
         .map(|(key, stream)| stream.resolve(&key, open, &mut report))
         .collect();
     let limits = file.limits.resolve(file.ingest.open_ring, &mut report);
+    let steering = file.steering.resolve(&mut report);
     let admin = file.admin.resolve(&mut report);
     let (zero, hour) = (Time::millis(0), Time::seconds(3600));
     report.between("drain_timeout", file.drain_timeout, zero, hour);
@@ -181,6 +187,7 @@ fn check(
         listeners,
         ingest,
         streams,
+        steering,
         limits,
         certificates,
         warnings: Vec::new(),

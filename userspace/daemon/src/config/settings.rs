@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use zonecast_control::SteeringConfig;
 use zonecast_dataplane::tls::CertificateStore;
 use zonecast_dataplane::{
     Config, IngestConfig, Limits, ListenAddress, ListenerConfig, MemoryConfig, Reload, StreamConfig,
@@ -44,6 +45,8 @@ pub struct Settings {
     pub ingest: IngestConfig,
     /// For the data plane.
     pub streams: Vec<StreamConfig>,
+    /// How viewers get to zones; `None`: the kernel spreads them.
+    pub steering: Option<SteeringConfig>,
     /// For the data plane.
     pub limits: Limits,
     /// For the data plane, taken out when it starts.
@@ -77,6 +80,7 @@ impl Settings {
             limits: self.limits,
             certificates: self.certificates.take(),
             state_dir: self.state_dir.clone(),
+            load_board: None,
         }
     }
 

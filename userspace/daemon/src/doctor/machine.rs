@@ -157,6 +157,7 @@ fn all_capabilities(held: CapabilitySet, settings: &Settings, roots: &Roots) -> 
     let first_free = number(&roots.proc.join("sys/net/ipv4/ip_unprivileged_port_start"));
     let first_free = first_free.unwrap_or(PRIVILEGED_PORTS);
     let low_port = ports(settings).any(|port| port > 0 && u64::from(port) < first_free);
+    let steers = settings.steering.is_some();
     let one = |name, set, gives, needed| Capability {
         name,
         held: held.contains(set),
@@ -179,7 +180,19 @@ fn all_capabilities(held: CapabilitySet, settings: &Settings, roots: &Roots) -> 
         one(
             "CAP_NET_ADMIN",
             CapabilitySet::NET_ADMIN,
-            "seeing whether a card seals a connection",
+            "steering, and seeing whether a card seals a connection",
+            steers,
+        ),
+        one(
+            "CAP_BPF",
+            CapabilitySet::BPF,
+            "steering by programs in the kernel",
+            steers,
+        ),
+        one(
+            "CAP_PERFMON",
+            CapabilitySet::PERFMON,
+            "a list of live connections",
             false,
         ),
         one(

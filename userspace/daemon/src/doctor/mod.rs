@@ -7,7 +7,7 @@
 //! ```
 //!
 //! One file a subject: [`machine`] the process and io_uring, [`pages`] memory, [`sealing`] what the
-//! kernel seals, [`listeners`] which devices viewers are reached by, [`path`] how their bytes go.
+//! kernel seals, [`steering`] how viewers get to zones, [`listeners`] which devices viewers are reached by, [`path`] how their bytes go.
 //! [`start`] has the same of the last two for the log of a daemon that starts.
 //! Nothing is changed and nothing that runs is disturbed: addresses are bound for a moment, a ring
 //! is made and dropped, kernel TLS is tried on connections of our own.
@@ -19,6 +19,7 @@ pub mod path;
 pub mod roots;
 pub mod sealing;
 pub mod start;
+pub mod steering;
 mod text;
 
 use std::io::Write;
@@ -50,6 +51,8 @@ pub struct Diagnosis {
     pub zones: Vec<Zone>,
     /// What the rings will lie in.
     pub memory: pages::Expected,
+    /// How viewers get to zones.
+    pub steering: steering::Steering,
     /// Viewers' listeners, then the encoders'.
     pub listeners: Vec<listeners::Listener>,
     /// What else should be known.
@@ -137,6 +140,7 @@ fn diagnose(settings: &Settings, roots: &Roots) -> anyhow::Result<Diagnosis> {
         kernel_tls: sealing.clone(),
         listeners: listeners::look(settings, &seen),
         zones: zones(settings),
+        steering: steering::look(settings),
         machine,
         nodes,
         memory,

@@ -33,6 +33,9 @@ impl fmt::Display for Diagnosis {
         }
         self.zones.iter().try_for_each(|one| zone(one, f))?;
         memory(&self.memory, f)?;
+        let (path, why) = (self.steering.path, &self.steering.why);
+        line(f, "steering", format_args!("{path}: {why}"))?;
+        change(f, self.steering.change)?;
         self.listeners.iter().try_for_each(|one| listener(one, f))?;
         if !self.notes.is_empty() || !self.obstacles.is_empty() {
             writeln!(f)?;

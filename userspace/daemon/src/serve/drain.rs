@@ -38,6 +38,8 @@ pub(super) async fn drain(running: Running, limit: Duration) -> anyhow::Result<E
         source,
         admin: _admin,
         watchdog: _watchdog,
+        // What is attached stays, for the next daemon.
+        steering: _,
     } = running;
     notifier.stopping();
     source.drain();

@@ -14,6 +14,7 @@ pub(crate) mod privileges;
 mod reload;
 mod signals;
 mod state_dir;
+mod steering;
 mod systemd;
 mod watchdog;
 
@@ -84,6 +85,7 @@ struct Running {
     source: Arc<Late<Dataplane>>,
     admin: Admin,
     watchdog: Watchdog,
+    steering: Option<steering::Running>,
 }
 
 async fn serve(mut settings: Settings) -> anyhow::Result<ExitCode> {
@@ -102,8 +104,12 @@ async fn serve(mut settings: Settings) -> anyhow::Result<ExitCode> {
         limits: AdminLimits::default(),
     };
     let admin = Admin::start(admin_config, source.clone())?;
-    let dataplane = Arc::new(Dataplane::start(settings.take_config())?);
+    let mut config = settings.take_config();
+    let loaded = steering::load(&settings, &mut config);
+    let dataplane = Arc::new(Dataplane::start(config)?);
     source.set(dataplane.clone());
+    let steering =
+        loaded.and_then(|loaded| steering::start(loaded, &settings, &dataplane, &source));
     let watched = source.clone();
     let watchdog = Watchdog::start(
         move || {
@@ -128,6 +134,7 @@ async fn serve(mut settings: Settings) -> anyhow::Result<ExitCode> {
         source,
         admin,
         watchdog,
+        steering,
     };
     running.announce(&dataplane);
     running
@@ -176,6 +183,9 @@ impl Running {
                 _ = rotate.tick() => reloader.target().rotate_ticket_key(),
                 _ = look.tick() => {
                     reloader.target().sample_socket_memory();
+                    if let Some(steering) = &mut self.steering {
+                        steering.follow(reloader.target());
+                    }
                     if reloader.target().finished() {
                         tracing::error!("a loop has ended by itself: stopping");
                         break;

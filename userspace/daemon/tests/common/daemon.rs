@@ -19,6 +19,8 @@ arena = '64MiB'
 pages = 'plain'
 [admin]
 listen = '127.0.0.1:0'
+[steering]
+mode = 'off'
 [ingest]
 listen = '127.0.0.1:0'
 [[listeners]]

@@ -91,7 +91,7 @@ impl Bed {
         let (chain, key) = (&self.certificate.chain, &self.certificate.key);
         let config = self.folder.join("zonecast.toml");
         let text = format!(
-            "state_dir = \"\"\n[memory]\narena = \"64MiB\"\n\
+            "state_dir = \"\"\n[memory]\narena = \"64MiB\"\n[steering]\nmode = \"off\"\n\
              [[certificates]]\nchain_file = {chain:?}\nkey_file = {key:?}\n\
              [[listeners]]\nlisten = \"{address}\"\n{listener}\n\
              [ingest]\nlisten = \"127.0.0.1:8080\"\n\

@@ -1,0 +1,231 @@
+//! Steering: viewers' connections go to the zone that holds their stream, by programs in the kernel.
+//!
+//! ```text
+//! load ──▶ the data plane starts, its loops say how busy they are ──▶ start ──▶ follow, again and
+//! programs, empty maps                                    sockets, addresses,    again: which stream
+//!                                                         attached               lives where
+//! ```
+//!
+//! What is attached and learned stays in the kernel when the daemon goes; the next one takes it over.
+//! Where the kernel does not let us, the kernel's own spreading over the loops' sockets is what is
+//! left, and [`Path`] says why.
+
+mod cgroup;
+mod homes;
+mod interfaces;
+mod prefix;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use zonecast_dataplane::{Dataplane, LoadBoard};
+use zonecast_ebpf::{Error, Folder, LoopWords, Rule, Shape, Steering as Programs};
+use zonecast_numa::zones::Zone;
+
+use homes::Addresses;
+pub use prefix::{PrefixError, StreamPrefix};
+
+/// What steering is told.
+#[derive(Clone, Debug)]
+pub struct SteeringConfig {
+    /// Where programs and maps are pinned, in a bpffs.
+    pub folder: PathBuf,
+    /// Every stream has an address in here; `None`: none has.
+    pub streams: Option<StreamPrefix>,
+    /// What names zones.
+    pub zones: Vec<ZoneNames>,
+    /// How long what a client has watched counts.
+    pub affinity: Duration,
+}
+
+/// What names a zone.
+#[derive(Clone, Debug)]
+pub struct ZoneNames {
+    /// The zone.
+    pub zone: u16,
+    /// Addresses of this machine that are the zone's.
+    pub addresses: Vec<IpAddr>,
+    /// Interfaces that are near it, beside those that are found to be.
+    pub interfaces: Vec<String>,
+}
+
+/// How connections get to zones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// For the whole network namespace.
+    Lookup,
+    /// Among the sockets of each address.
+    Reuseport {
+        /// Why not better.
+        why: String,
+    },
+    /// The kernel spreads them over all loops.
+    Spread {
+        /// Why not better.
+        why: String,
+    },
+}
+
+impl Path {
+    /// The name in metrics and logs.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Lookup => "sk_lookup",
+            Self::Reuseport { .. } => "sk_reuseport",
+            Self::Spread { .. } => "spread",
+        }
+    }
+
+    /// Why no better one; empty for the best.
+    #[must_use]
+    pub fn why(&self) -> &str {
+        match self {
+            Self::Lookup => "",
+            Self::Reuseport { why } | Self::Spread { why } => why,
+        }
+    }
+}
+
+/// Loaded programs that steer nothing yet.
+pub struct Loaded {
+    programs: Programs,
+    config: SteeringConfig,
+}
+
+/// Programs that steer.
+pub struct Steering {
+    programs: Programs,
+    path: Path,
+    addresses: Addresses,
+    notes: Vec<String>,
+}
+
+struct Board(LoopWords);
+
+impl LoadBoard for Board {
+    fn publish(&self, loop_id: u16, viewers: u32) {
+        self.0.set(loop_id, viewers);
+    }
+}
+
+impl Loaded {
+    /// Loads the programs for loops of these zones and so many viewers' listeners.
+    ///
+    /// # Errors
+    /// Why the kernel cannot steer.
+    pub fn load(config: SteeringConfig, zones: &[Zone], listeners: usize) -> Result<Self, Error> {
+        let folder = Folder::claim(&config.folder)?;
+        let shape = Shape {
+            loops: zones.iter().map(|z| z.loop_cpus.len() as u32).collect(),
+            listeners: listeners as u32,
+            affinity: config.affinity,
+            ends: zones.len() > 1,
+        };
+        let programs = zonecast_ebpf::load(folder, &shape)?;
+        Ok(Self { programs, config })
+    }
+
+    /// Where the data plane's loops are to say how busy they are.
+    #[must_use]
+    pub fn board(&self) -> Arc<dyn LoadBoard> {
+        Arc::new(Board(self.programs.words()))
+    }
+
+    /// Gives the programs the loops' sockets and what names zones, and attaches them.
+    ///
+    /// # Errors
+    /// A map that takes nothing; nothing is attached then.
+    pub fn start(self, zones: &[Zone], dataplane: &Dataplane) -> Result<Steering, Error> {
+        let Self { programs, config } = self;
+        let mut notes = programs.notes().to_vec();
+        for (index, listener) in dataplane.steerable().iter().enumerate() {
+            let index = index as u16;
+            for (id, socket) in &listener.sockets {
+                programs.socket(index, *id, socket)?;
+            }
+            programs.listen(index, listener.address, listener.zone)?;
+        }
+        for names in &config.zones {
+            for address in &names.addresses {
+                programs.destination(*address, names.zone, Rule::Zone)?;
+            }
+        }
+        for (interface, zone) in interfaces::near(zones, &config.zones, &mut notes) {
+            programs.interface(interface, zone)?;
+        }
+        let mut addresses = Addresses::new(config.streams);
+        addresses.follow(&programs, &dataplane.homes())?;
+        let path = attach(&programs, dataplane, &mut notes);
+        Ok(Steering {
+            programs,
+            path,
+            addresses,
+            notes,
+        })
+    }
+}
+
+impl Steering {
+    /// How connections get to zones.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the operator should know, one line each.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Takes over which stream lives where, if that has changed; to be called several times a second.
+    ///
+    /// # Errors
+    /// A map that takes no more.
+    pub fn follow(&mut self, dataplane: &Dataplane) -> Result<(), Error> {
+        if self.addresses.version() == dataplane.homes_version() {
+            return Ok(());
+        }
+        self.addresses.follow(&self.programs, &dataplane.homes())
+    }
+}
+
+/// Attaches what the kernel lets us attach.
+fn attach(programs: &Programs, dataplane: &Dataplane, notes: &mut Vec<String>) -> Path {
+    let path = match programs.attach_lookup() {
+        Ok(_) => Path::Lookup,
+        Err(error) => among_sockets(programs, dataplane, &error),
+    };
+    match cgroup::own() {
+        Ok(cgroup) => {
+            if let Err(error) = programs.attach_life(&cgroup) {
+                notes.push(format!("steering: connections are not counted: {error}"));
+            }
+        }
+        Err(why) => notes.push(format!("steering: connections are not counted: {why}")),
+    }
+    if let Err(error) = programs.attach_live() {
+        notes.push(format!("steering: no list of live connections: {error}"));
+    }
+    path
+}
+
+/// The fallback.
+fn among_sockets(programs: &Programs, dataplane: &Dataplane, error: &Error) -> Path {
+    for listener in dataplane.steerable() {
+        let Some((_, socket)) = listener.sockets.first() else {
+            continue;
+        };
+        if let Err(second) = programs.attach_reuseport(socket) {
+            return Path::Spread {
+                why: format!("{error}; {second}"),
+            };
+        }
+    }
+    Path::Reuseport {
+        why: error.to_string(),
+    }
+}
