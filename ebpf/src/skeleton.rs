@@ -7,7 +7,7 @@
     clippy::pedantic,
     clippy::undocumented_unsafe_blocks,
     clippy::multiple_unsafe_ops_per_block,
-    clippy::unwrap_used,
+    clippy::unwrap_used
 )]
 
 include!(concat!(env!("OUT_DIR"), "/zonecast.skel.rs"));

@@ -18,7 +18,7 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "\nstate_dirr = 'x'",
         &[
-            "zonecast.toml:2: state_dirr: unknown field `state_dirr`, expected one of `state_dir`, `zones`, `control_cpus`, `drain_timeout`, `memory`, `admin`, `certificates`, `listeners`, `ingest`, `streams`, `limits`",
+            "zonecast.toml:2: state_dirr: unknown field `state_dirr`, expected one of `state_dir`, `zones`, `control_cpus`, `drain_timeout`, `memory`, `admin`, `certificates`, `listeners`, `ingest`, `streams`, `steering`, `limits`",
         ],
     ),
     (
@@ -99,7 +99,32 @@ const TABLE: &[(&str, &[&str])] = &[
         "[[streams]]\nid = 'a'\nzone = -1",
         &["zonecast.toml:3: streams[0].zone: invalid value: integer `-1`, expected u16"],
     ),
+    (
+        "[steering]\nmode = 'on'",
+        &["zonecast.toml:2: steering.mode: \"on\" is not \"auto\" or \"off\""],
+    ),
+    (
+        "[steering]\nstream_prefix = '2001:db8::1/64'",
+        &[
+            "zonecast.toml:2: steering.stream_prefix: \"2001:db8::1/64\" is not an IPv6 network of at most 112 bits, such as \"2001:db8:5eed::/64\"",
+        ],
+    ),
+    (
+        "[steering]\nzones = [{ zone = 0, addresses = ['host'] }]",
+        &["zonecast.toml:2: steering.zones[0].addresses[0]: invalid IP address syntax"],
+    ),
     // One component by itself.
+    (
+        "[steering]\nfolder = 'bpf'\naffinity = '0s'\n\
+         zones = [{ zone = 0, addresses = ['::', '::1'] }, { zone = 7, addresses = ['::1'] }]",
+        &[
+            "zonecast.toml:2: steering.folder: bpf is not absolute",
+            "zonecast.toml:3: steering.affinity: 0ms is not allowed: from 1s to 24h",
+            "zonecast.toml:4: steering.zones[1].zone: zone 7 does not exist: from 0 to 1",
+            "zonecast.toml:4: steering.zones[0].addresses: :: is no address of a machine",
+            "zonecast.toml:4: steering.zones[1].addresses: ::1 is in steering.zones[0].addresses already",
+        ],
+    ),
     (
         "drain_timeout = '2h'",
         &["zonecast.toml:1: drain_timeout: 2h is not allowed: from 0ms to 1h"],
