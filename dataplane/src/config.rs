@@ -30,8 +30,29 @@ pub struct Config {
     pub certificates: Option<CertificateStore>,
     /// Folder of the pinned objects that outlive a restart; `None` keeps nothing.
     pub state_dir: Option<PathBuf>,
+    /// Hosts that lead to zones.
+    pub redirects: Redirects,
     /// Where loops say how many viewers they have; `None`: nobody asks.
     pub load_board: Option<Arc<dyn LoadBoard>>,
+}
+
+/// Hosts that misplaced viewers are sent to, each with a port where that is not the scheme's own. Visible
+/// ASCII without slashes; without any nobody is sent anywhere.
+#[derive(Clone, Debug, Default)]
+pub struct Redirects {
+    /// By zone.
+    pub zones: Vec<Option<String>>,
+    /// What stands before and after a stream's id in the name of its host. Goes before the zone's, where
+    /// the id is a label of a host name.
+    pub stream: Option<(String, String)>,
+}
+
+impl Redirects {
+    /// Whether nobody is sent anywhere.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.stream.is_none() && self.zones.iter().all(Option::is_none)
+    }
 }
 
 /// How busy each loop is, for whoever steers new viewers to one of them.

@@ -117,9 +117,9 @@ impl IngestError {
 }
 
 /// The statuses that responses are counted by; any other is counted as the last.
-pub const STATUSES: [u16; 24] = [
-    200, 201, 204, 206, 304, 400, 401, 403, 404, 405, 408, 410, 411, 412, 413, 414, 415, 416, 417,
-    431, 501, 503, 505, 500,
+pub const STATUSES: [u16; 25] = [
+    200, 201, 204, 206, 304, 307, 400, 401, 403, 404, 405, 408, 410, 411, 412, 413, 414, 415, 416,
+    417, 431, 501, 503, 505, 500,
 ];
 
 /// A counter with one writer.
@@ -172,6 +172,10 @@ pub struct LoopCounters {
     pub handshakes_failed: Count,
     /// Connections reset because their listener was full.
     pub accepts_refused: Count,
+    /// Viewers sent to a host of the zone that they should have asked.
+    pub viewers_redirected: Count,
+    /// Requests that were answered in another zone than their stream's.
+    pub requests_misplaced: Count,
     /// Viewers waiting for an object, or for more of one, now.
     pub waiting: Count,
     /// Viewers cut for being too slow or silent.
@@ -221,6 +225,8 @@ impl LoopCounters {
             handshakes_resumed: Count::default(),
             handshakes_failed: Count::default(),
             accepts_refused: Count::default(),
+            viewers_redirected: Count::default(),
+            requests_misplaced: Count::default(),
             waiting: Count::default(),
             timeouts: Count::default(),
             buffers_free: Count::default(),
@@ -283,6 +289,10 @@ pub struct ZoneCounters {
     pub handshakes_failed: u64,
     /// See [`LoopCounters::accepts_refused`].
     pub accepts_refused: u64,
+    /// See [`LoopCounters::viewers_redirected`].
+    pub viewers_redirected: u64,
+    /// See [`LoopCounters::requests_misplaced`].
+    pub requests_misplaced: u64,
     /// See [`LoopCounters::waiting`].
     pub waiting: u64,
     /// See [`LoopCounters::timeouts`].
@@ -369,6 +379,8 @@ fn add_loop(sum: &mut CounterSnapshot, from: &LoopCounters) {
     zone.handshakes_resumed += from.handshakes_resumed.get();
     zone.handshakes_failed += from.handshakes_failed.get();
     zone.accepts_refused += from.accepts_refused.get();
+    zone.viewers_redirected += from.viewers_redirected.get();
+    zone.requests_misplaced += from.requests_misplaced.get();
     zone.waiting += from.waiting.get();
     zone.timeouts += from.timeouts.get();
     zone.send_buffers_free += from.buffers_free.get();

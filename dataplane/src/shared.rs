@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use zonecast_io::KernelTls;
 use zonecast_numa::{Arena, ControlMemory, ZoneId};
 
-use crate::config::{ConnectionLimits, Limits, LoadBoard};
+use crate::config::{ConnectionLimits, Limits, LoadBoard, Redirects};
 use crate::counters::LoopCounters;
 use crate::egress::Nodes;
 use crate::peer::Role;
@@ -30,6 +30,8 @@ pub(crate) struct Shared {
     /// Loops that still have peers, or may get some: they need the owners of their streams.
     pub(crate) loops_busy: AtomicUsize,
     pub(crate) saver: Option<Saver>,
+    /// See [`Config::redirects`](crate::Config::redirects); `None`: nobody is sent anywhere.
+    pub(crate) redirects: Option<Redirects>,
     /// See [`Config::load_board`](crate::Config::load_board).
     pub(crate) load_board: Option<Arc<dyn LoadBoard>>,
     pub(crate) socket_memory: SocketMemory,

@@ -100,19 +100,20 @@ impl Folder {
         versioned(&self.root).join(name)
     }
 
-    /// Removes everything that is pinned; programs are detached by it.
+    /// Removes everything that is pinned, and the folder; programs are detached by it.
     ///
     /// # Errors
     /// What a file operation says.
-    pub fn clear(&self) -> Result<(), Error> {
+    pub fn remove(self) -> Result<(), Error> {
         for folder in [self.root.join("links"), versioned(&self.root)] {
             let entries = fs::read_dir(&folder).map_err(Error::folder(&folder))?;
             for entry in entries {
                 let path = entry.map_err(Error::folder(&folder))?.path();
                 fs::remove_file(&path).map_err(Error::folder(&path))?;
             }
+            fs::remove_dir(&folder).map_err(Error::folder(&folder))?;
         }
-        Ok(())
+        fs::remove_dir(&self.root).map_err(Error::folder(&self.root))
     }
 }
 

@@ -101,6 +101,49 @@ fn every_connection_comes_home() {
     });
 }
 
+/// Where the namespace cannot be steered, the sockets that share an address are: by the same rules, of
+/// both families.
+#[test]
+fn sockets_that_share_an_address_are_steered() {
+    if !own_namespace() {
+        return;
+    }
+    let Some(bench) = Bench::new("share", HOUR) else {
+        return;
+    };
+    bench.steering.attach_reuseport(&bench.sockets[0]).unwrap();
+    for socket in &bench.sockets {
+        socket.set_nonblocking(true).unwrap();
+    }
+    let zone_1 = IpAddr::from([127, 0, 0, 11]);
+    bench.steering.destination(zone_1, 1, Rule::Zone).unwrap();
+    for n in 0..100 {
+        bench
+            .steering
+            .destination(stream(n), n % 2, Rule::Stream)
+            .unwrap();
+    }
+    let taught = SocketAddr::new(stream(500), PORT);
+    bench
+        .steering
+        .teach(Ipv6Addr::LOCALHOST.into(), taught, 1)
+        .unwrap();
+    let mut clients = Vec::new();
+    for n in 0..100 {
+        clients.push(TcpStream::connect((stream(n), PORT)).unwrap());
+        let (id, _) = accept(&bench.sockets);
+        assert_eq!(ZONES[id], n % 2, "stream {n}");
+    }
+    for address in [zone_1, stream(500)] {
+        clients.push(TcpStream::connect((address, PORT)).unwrap());
+        let (id, _) = accept(&bench.sockets);
+        assert_eq!(ZONES[id], 1, "{address}");
+    }
+    let sums = Counters::open(&folder("share")).unwrap().zones().unwrap();
+    assert_eq!(sums[0].steered, [0, 50, 0, 0, 0, 0]);
+    assert_eq!(sums[1].steered, [0, 50, 1, 1, 0, 0]);
+}
+
 /// Without a better hint the interface decides, and without one the load alone.
 #[test]
 fn an_interface_names_a_zone() {

@@ -138,6 +138,7 @@ impl Dataplane {
             loops_busy: places.len().into(),
             saver,
             load_board: config.load_board,
+            redirects: Some(config.redirects).filter(|hosts| !hosts.is_empty()),
             kernel_tls,
             nodes,
             socket_memory: SocketMemory::new(config.limits.socket_memory_max),

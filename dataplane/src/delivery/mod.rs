@@ -11,6 +11,7 @@ mod handover;
 mod handshake;
 mod lend;
 mod produce;
+mod redirect;
 mod request;
 mod response;
 mod room;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use zonecast_io::Driver;
+use zonecast_numa::ZoneId;
 use zonecast_proto::path::{self, PathRoom};
 use zonecast_proto::request::{self, BodyKind, HeadLimits, Method, Request};
 use zonecast_proto::response::{ENCODER_METHODS, VIEWER_METHODS};
@@ -10,6 +11,7 @@ use zonecast_proto::{BadRequest, Status};
 use zonecast_ring::Lease;
 
 use super::answer::{Asked, Found, Refused};
+use super::redirect::location;
 use crate::counters::IngestError;
 use crate::ingest::{self, Delete, Upload};
 use crate::loops::Loop;
@@ -23,6 +25,8 @@ pub(crate) enum Verdict {
     Refuse(Asked, Refused),
     /// May this origin ask? It may.
     Preflight(Asked),
+    /// It should have gone there.
+    Redirect(Asked, Box<str>),
     /// An object of a stream, as it stands.
     Get(Asked, Arc<Stream>, Found),
     /// A body for a stream.
@@ -111,7 +115,11 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         } else {
             peer.inbox.plain()
         };
-        let role = peer.role;
+        let at = Place {
+            role: peer.role,
+            zone: self.zone,
+            tls: self.shared.listeners[peer.listener].acceptor.is_some(),
+        };
         let (taken, verdict) = match request::parse(head, &limits) {
             Ok(None) => {
                 if earlier == 0 {
@@ -122,7 +130,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             }
             Ok(Some((request, taken))) => (
                 taken,
-                decide(&self.shared, &mut self.path_room, role, &request),
+                decide(&self.shared, &mut self.path_room, at, &request),
             ),
             Err(error) => (
                 head.len(),
@@ -142,9 +150,26 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         match verdict {
             Verdict::Refuse(asked, refused) => self.refuse(id, asked, refused),
             Verdict::Preflight(asked) => self.answer_preflight(id, asked),
-            Verdict::Get(asked, stream, found) => self.answer(id, asked, &stream, found),
+            Verdict::Redirect(asked, location) => {
+                self.counters.viewers_redirected.add(1);
+                let mut response = super::Response::status(asked, Status::TemporaryRedirect.into());
+                response.set_location(location);
+                self.respond(id, response);
+            }
+            Verdict::Get(asked, stream, found) => {
+                self.count_misplaced(id, &stream);
+                self.answer(id, asked, &stream, found);
+            }
             Verdict::Upload(asked, upload) => self.begin_upload(id, asked, upload),
             Verdict::Delete(asked, delete) => self.begin_delete(id, asked, delete),
+        }
+    }
+
+    /// The answer comes from another zone's memory.
+    fn count_misplaced(&self, id: PeerId, stream: &Stream) {
+        let role = self.peers.get(id).map(|peer| peer.role);
+        if stream.zone != self.zone && role == Some(Role::Viewer) {
+            self.counters.requests_misplaced.add(1);
         }
     }
 
@@ -177,8 +202,17 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
     }
 }
 
+/// Where a request came in.
+#[derive(Clone, Copy)]
+struct Place {
+    role: Role,
+    zone: ZoneId,
+    tls: bool,
+}
+
 /// What `request` asks for.
-fn decide(shared: &Shared, room: &mut PathRoom, role: Role, request: &Request<'_>) -> Verdict {
+fn decide(shared: &Shared, room: &mut PathRoom, at: Place, request: &Request<'_>) -> Verdict {
+    let role = at.role;
     let asked = Asked::by(request);
     let has_body = !matches!(request.body, BodyKind::None | BodyKind::Length(0));
     match (request.method, role) {
@@ -218,6 +252,12 @@ fn decide(shared: &Shared, room: &mut PathRoom, role: Role, request: &Request<'_
     let Some(stream) = streams.get(live.stream) else {
         return Verdict::Refuse(asked, Status::NotFound.into());
     };
+    if role == Role::Viewer
+        && let Some(redirects) = &shared.redirects
+        && let Some(to) = location(redirects, at.zone, at.tls, request, stream, live.path)
+    {
+        return Verdict::Redirect(asked, to);
+    }
     let (asked, found) = Found::look_up(asked, request, stream, live.path);
     Verdict::Get(asked, stream.clone(), found)
 }

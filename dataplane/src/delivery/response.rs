@@ -57,6 +57,8 @@ pub(crate) struct Response {
     pub(crate) kind: Option<Kind>,
     pub(crate) cache: CacheControl,
     content_range: Option<ContentRange>,
+    /// Where it should have been asked.
+    location: Option<Box<str>>,
     refused: Refused,
     http10: bool,
     keep_alive: bool,
@@ -96,6 +98,7 @@ impl Response {
                 CacheControl::Unsaid
             },
             content_range: None,
+            location: None,
             refused,
             http10: asked.http10,
             keep_alive: asked.keep_alive && !refused.close,
@@ -115,6 +118,12 @@ impl Response {
             rate_since: None,
             rate_bytes: 0,
         }
+    }
+
+    /// It should have been asked there; which zone a stream is in may change at any time.
+    pub(crate) fn set_location(&mut self, location: Box<str>) {
+        self.location = Some(location);
+        self.cache = CacheControl::NoStore;
     }
 
     /// All of `length` bytes.
@@ -197,6 +206,7 @@ impl Response {
         head.content_range = self.content_range;
         head.accept_ranges = self.kind.is_some();
         head.allow = self.refused.allow;
+        head.location = self.location.as_deref();
         head.realm = self.refused.challenge.then_some("zonecast ingest");
         head.retry_after_seconds = (self.status == Status::ServiceUnavailable).then_some(1);
         head.connection = match (self.keep_alive, self.http10) {

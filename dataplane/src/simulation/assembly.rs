@@ -78,6 +78,7 @@ impl Life {
             loops_busy: config.loops.len().into(),
             saver: config.state_dir.as_ref().map(|_| Saver::without_thread()),
             load_board: None,
+            redirects: None,
             socket_memory: SocketMemory::default(),
             nodes: Nodes::one_each(zones),
             kernel_tls: KernelTls::all(),

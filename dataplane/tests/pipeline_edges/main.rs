@@ -13,6 +13,7 @@ mod lapped;
 mod life;
 mod limits;
 mod open;
+mod redirects;
 mod refusals;
 mod stalled;
 mod streams;

@@ -82,6 +82,7 @@ pub fn config() -> Config {
         },
         certificates: None,
         state_dir: None,
+        redirects: zonecast_dataplane::Redirects::default(),
         load_board: None,
     }
 }

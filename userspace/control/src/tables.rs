@@ -50,6 +50,18 @@ pub(crate) const ZONE: &[Metric<ZoneCounters>] = &[
         |z| z.accepts_refused,
     ),
     (
+        "zonecast_viewers_redirected_total",
+        Kind::Counter,
+        "Requests for playlists that were sent to a host of the stream's home zone.",
+        |z| z.viewers_redirected,
+    ),
+    (
+        "zonecast_requests_misplaced_total",
+        Kind::Counter,
+        "Requests that were answered in another zone than the stream's.",
+        |z| z.requests_misplaced,
+    ),
+    (
         "zonecast_timeouts_total",
         Kind::Counter,
         "Viewers cut off for being too slow or silent.",

@@ -51,9 +51,6 @@ impl Namespace {
 impl Drop for Namespace {
     fn drop(&mut self) {
         let _ = zonecast(&["zones", "--clear", "--folder", path(&self.folder)]);
-        for folder in ["links", "v1", ""] {
-            let _ = std::fs::remove_dir(self.folder.join(folder));
-        }
         let _ = Command::new("ip")
             .args(["netns", "del", &self.name])
             .status();

@@ -171,6 +171,7 @@ fn check(
         .collect();
     let limits = file.limits.resolve(file.ingest.open_ring, &mut report);
     let steering = file.steering.resolve(&mut report);
+    let redirects = file.steering.redirects(planned.zones.len(), &mut report);
     let admin = file.admin.resolve(&mut report);
     let (zero, hour) = (Time::millis(0), Time::seconds(3600));
     report.between("drain_timeout", file.drain_timeout, zero, hour);
@@ -188,6 +189,7 @@ fn check(
         ingest,
         streams,
         steering,
+        redirects,
         limits,
         certificates,
         warnings: Vec::new(),

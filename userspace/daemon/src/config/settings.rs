@@ -6,7 +6,8 @@ use std::time::Duration;
 use zonecast_control::SteeringConfig;
 use zonecast_dataplane::tls::CertificateStore;
 use zonecast_dataplane::{
-    Config, IngestConfig, Limits, ListenAddress, ListenerConfig, MemoryConfig, Reload, StreamConfig,
+    Config, IngestConfig, Limits, ListenAddress, ListenerConfig, MemoryConfig, Redirects, Reload,
+    StreamConfig,
 };
 use zonecast_numa::zones::Zone;
 
@@ -48,6 +49,8 @@ pub struct Settings {
     /// How viewers get to zones; `None`: the kernel spreads them.
     pub steering: Option<SteeringConfig>,
     /// For the data plane.
+    pub redirects: Redirects,
+    /// For the data plane.
     pub limits: Limits,
     /// For the data plane, taken out when it starts.
     pub certificates: Option<CertificateStore>,
@@ -80,6 +83,7 @@ impl Settings {
             limits: self.limits,
             certificates: self.certificates.take(),
             state_dir: self.state_dir.clone(),
+            redirects: self.redirects.clone(),
             load_board: None,
         }
     }

@@ -6,12 +6,19 @@ use std::str::FromStr;
 
 use serde::de::{Deserialize, Deserializer};
 use zonecast_control::{SteeringConfig, StreamPrefix, ZoneNames};
+use zonecast_dataplane::Redirects;
 
 use super::report::Report;
 use crate::units::{Text, Time};
 
 /// What `mode` may be, for error messages.
 const MODE_FORM: &str = r#""auto" or "off""#;
+
+/// What a host looks like, for error messages.
+const HOST_FORM: &str = r#"a host name, with a port or without, such as "z1.live.example:8443""#;
+
+/// What stands for a stream's id.
+const STREAM: &str = "{stream}";
 
 /// Where programs and maps are pinned, unless the file says otherwise.
 pub const DEFAULT_FOLDER: &str = "/sys/fs/bpf/zonecast";
@@ -28,6 +35,8 @@ pub struct Steering {
     pub stream_prefix: Prefix,
     /// How long what a client has watched counts.
     pub affinity: Time,
+    /// The host of a stream, with `{stream}` for its id; empty: none.
+    pub stream_host: String,
     /// What names zones.
     pub zones: Vec<SteeredZone>,
 }
@@ -39,6 +48,7 @@ impl Default for Steering {
             folder: PathBuf::from(DEFAULT_FOLDER),
             stream_prefix: Prefix(None),
             affinity: Time::seconds(600),
+            stream_host: String::new(),
             zones: Vec::new(),
         }
     }
@@ -109,6 +119,9 @@ pub struct SteeredZone {
     /// Interfaces near it, beside its node's cards.
     #[serde(default)]
     pub interfaces: Vec<String>,
+    /// A host name that leads to it, with a port where that is not the scheme's own.
+    #[serde(default)]
+    pub host: Option<String>,
 }
 
 impl Steering {
@@ -133,4 +146,53 @@ impl Steering {
         };
         (self.mode == Mode::Auto).then_some(config)
     }
+
+    /// Where misplaced viewers are sent, on a machine of so many zones.
+    pub fn redirects(&self, zones: usize, report: &mut Report<'_>) -> Redirects {
+        let mut hosts = vec![None; zones];
+        for (at, names) in self.zones.iter().enumerate() {
+            let key = format!("steering.zones[{at}].host");
+            let Some(host) = &names.host else {
+                continue;
+            };
+            if !is_host(host) {
+                report.error(&key, format!("{host:?} is not {HOST_FORM}"));
+            } else if let Some(slot) = hosts.get_mut(usize::from(names.zone)) {
+                *slot = Some(host.clone());
+            }
+        }
+        let stream = match self.stream_host.split_once(STREAM) {
+            _ if self.stream_host.is_empty() => None,
+            Some((before, after)) if is_host(&format!("{before}x{after}")) => {
+                Some((before.to_owned(), after.to_owned()))
+            }
+            _ => {
+                let text = format!(
+                    "{:?} is not {HOST_FORM}, with {STREAM} in it once",
+                    self.stream_host
+                );
+                report.error("steering.stream_host", text);
+                None
+            }
+        };
+        Redirects {
+            zones: hosts,
+            stream,
+        }
+    }
+}
+
+/// Whether it is a host name or an address, perhaps with a port.
+fn is_host(text: &str) -> bool {
+    let (name, port) = match text.rsplit_once(':') {
+        Some((name, port)) if !text.ends_with(']') => (name, port),
+        _ => (text, "1"),
+    };
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
+    let address = name.strip_prefix('[').and_then(|n| n.strip_suffix(']'));
+    let named = match address {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => !name.is_empty() && name.len() < 254 && name.bytes().all(plain),
+    };
+    named && port.parse::<u16>().is_ok_and(|port| port > 0)
 }

@@ -53,7 +53,7 @@ pub struct Zone {
 pub fn run(arguments: &ZonesArguments) -> anyhow::Result<ExitCode> {
     let folder = &arguments.folder;
     if arguments.clear {
-        Folder::claim(folder)?.clear()?;
+        Folder::claim(folder)?.remove()?;
         println!(
             "{}: nothing is pinned or attached any more",
             folder.display()
