@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{DEFAULT_FOLDER, DEFAULT_PATH};
 use crate::logging::Format;
-use crate::{check, doctor, serve, token, zones};
+use crate::{check, dns, doctor, serve, token, zones};
 
 /// Live video from encoders to viewers: out of hugepage rings, by pinned loops, zone by zone.
 #[derive(Debug, Parser)]
@@ -46,6 +46,11 @@ pub enum Command {
     /// retransmits and round trips. Reads pinned maps: it needs no daemon, and no privilege but to reach
     /// the folder.
     Zones(ZonesArguments),
+    /// Print DNS records for the hosts of zones and streams
+    ///
+    /// In the form of a zone file: what steering.zones and steering.stream_host name, with the
+    /// addresses of steering.zones and steering.stream_prefix. Nothing is asked or changed.
+    Dns(DnsArguments),
     /// Make a token for encoders
     ///
     /// Prints a new random token, its SHA-256 for the configuration, and ffmpeg lines that use
@@ -115,6 +120,24 @@ pub struct ZonesArguments {
     pub clear: bool,
 }
 
+/// `zonecast dns`.
+#[derive(Args, Debug)]
+pub struct DnsArguments {
+    /// The configuration file
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = DEFAULT_PATH
+    )]
+    pub config: PathBuf,
+    /// Streams that are not in the file, for encoders that make their own
+    #[arg(long, value_name = "ID")]
+    pub stream: Vec<crate::config::StreamId>,
+    /// How long resolvers may keep a record, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub ttl: u32,
+}
+
 /// `zonecast token`.
 #[derive(Args, Debug)]
 pub struct TokenArguments {
@@ -139,6 +162,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Check(arguments) => check::run(&arguments.config),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Zones(arguments) => zones::run(&arguments),
+        Command::Dns(arguments) => dns::run(&arguments),
         Command::Token(arguments) => token::run(&arguments),
     }
 }

@@ -1,7 +1,7 @@
 //! The zonecast daemon: configuration, assembly, supervision.
 //!
 //! In the order of a run: [`cli`] says what to do; [`config`] turns a TOML file into valid
-//! settings; [`check`] shows them, [`doctor`] shows what the machine makes of them, [`zones`] what the kernel counted, [`token`] makes what encoders identify themselves with, and
+//! settings; [`check`] shows them, [`doctor`] shows what the machine makes of them, [`zones`] what the kernel counted, [`dns`] names for them, [`token`] makes what encoders identify themselves with, and
 //! [`serve`] plans zones, starts the data plane and the admin API, and then only waits for
 //! signals. No byte of video passes through here.
 //!
@@ -14,6 +14,7 @@
 pub mod check;
 pub mod cli;
 pub mod config;
+pub mod dns;
 pub mod doctor;
 pub mod logging;
 pub mod plan;

@@ -24,7 +24,7 @@ pub(super) struct Suite {
 }
 
 /// All suites, in the order in which they run.
-pub(super) const SUITES: [Suite; 8] = [
+pub(super) const SUITES: [Suite; 9] = [
     Suite {
         name: "boot",
         shows: "the kernel, two NUMA nodes, hugepages on both, kTLS, every module loads",
@@ -36,6 +36,12 @@ pub(super) const SUITES: [Suite; 8] = [
         shows: "both zones; loops, rings and streams in their place; bytes that leave their zone",
         on: On::Newest,
         limit: Duration::from_secs(360),
+    },
+    Suite {
+        name: "steering",
+        shows: "viewers come to the zone of their stream by their first packet; kTLS behind it",
+        on: On::Newest,
+        limit: Duration::from_secs(240),
     },
     Suite {
         name: "ktls",

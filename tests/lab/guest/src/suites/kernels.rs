@@ -25,6 +25,7 @@ pub(super) fn run(report: &mut Report) -> Result<(), Stop> {
             io_uring(daemon, &read(RELEASE)?)
         })
     })?;
+    let _ = report.step("steers", || with_daemon("steers", steers));
     report.step(
         "sealed by the kernel; a KeyUpdate ends the connection in order",
         || key_update("keys"),
@@ -63,6 +64,22 @@ fn with_daemon(name: &str, work: impl FnOnce(&Daemon) -> Result<String>) -> Resu
     let daemon = Daemon::start(name)?;
     let seen = work(&daemon)?;
     Ok(seen)
+}
+
+/// The programs are taken here too, and count.
+fn steers(daemon: &Daemon) -> Result<String> {
+    served(daemon)?;
+    let said = daemon.logged("steering: ")?;
+    ensure!(said.len() == 1 && said[0].contains("sk_lookup"), "{said:?}");
+    let metrics = daemon.metrics()?;
+    let [steered, came] =
+        ["zonecast_steered_total", "zonecast_connections_total"].map(|name| metrics.sum(name, &[]));
+    let (steered, came) = (steered?, came?);
+    ensure!(
+        came > 0.0 && steered == came,
+        "{steered} steered, {came} came"
+    );
+    Ok(format!("{}; {came} connections", said.join(" ")))
 }
 
 /// Each loop says that it does without direct descriptors where it must, and only there.

@@ -8,6 +8,7 @@ mod keyupdate;
 mod ktls;
 mod nic;
 mod numa;
+mod steering;
 mod tlsnic;
 
 use crate::report::{Report, Stop};
@@ -21,6 +22,7 @@ pub(crate) fn find(name: &str) -> Option<Suite> {
         "boot" => Some(boot::run),
         "cost" => Some(cost::run),
         "numa" => Some(numa::run),
+        "steering" => Some(steering::run),
         "tlsnic" => Some(tlsnic::run),
         "ktls" => Some(ktls::run),
         "keyupdate" => Some(keyupdate::run),

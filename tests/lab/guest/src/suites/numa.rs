@@ -1,7 +1,7 @@
 //! The daemon finds both nodes by itself, everything lies where it belongs, and what leaves its zone is
 //! seen to.
 
-mod homes;
+pub(super) mod homes;
 
 use crate::daemon::{ARENA, Daemon, STREAMS, TOKEN};
 use crate::https::{equal, get, put, segment};

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 /// Where all viewers are: the far ends of both cables.
-const FAR: &str = "homes";
+pub(in crate::suites) const FAR: &str = "homes";
 /// The port of each zone's own address; on the next one, every loop accepts.
 const PORT: u16 = 8444;
 
@@ -19,22 +19,22 @@ const PORT: u16 = 8444;
 const SEGMENT: u64 = 500_009;
 const LARGE: u64 = 3_900_001;
 /// How often each is fetched, each time over a connection of its own.
-const FETCHES: u64 = 6;
+pub(in crate::suites) const FETCHES: u64 = 6;
 
 /// Bytes by ring zone, loop zone and egress zone.
-type Triples = BTreeMap<[String; 3], u64>;
+pub(in crate::suites) type Triples = BTreeMap<[String; 3], u64>;
 
 /// The cards, one on each node; other suites have the first two.
 fn card(node: u32) -> String {
     format!("tlsnic{}", 2 + node)
 }
 
-fn near(node: u32) -> String {
+pub(in crate::suites) fn near(node: u32) -> String {
     format!("10.7.{node}.1")
 }
 
 /// Lays the cables. What comes from a zone's address leaves by its card, wherever it goes.
-pub(super) fn lay() -> Result<()> {
+pub(in crate::suites) fn lay() -> Result<()> {
     load()?;
     tool("ip", &["netns", "add", FAR])?;
     for node in NODES {
@@ -57,7 +57,8 @@ pub(super) fn lay() -> Result<()> {
     Ok(())
 }
 
-/// A listener for each zone on its card's address, and one for all zones on the first card's.
+/// A listener for each zone on its card's address, and one for all zones on the first card's: there the
+/// kernel spreads viewers.
 pub(super) fn listeners() -> String {
     let of_zone = |node| {
         let address = near(node);
@@ -65,11 +66,11 @@ pub(super) fn listeners() -> String {
     };
     let (address, port) = (near(0), PORT + 1);
     let of_all = format!("[[listeners]]\nlisten = \"{address}:{port}\"\nnic_tls12 = true\n");
-    NODES.map(of_zone).concat() + &of_all
+    NODES.map(of_zone).concat() + &of_all + "[steering]\nmode = \"off\"\n"
 }
 
 /// The daemon, and what there is to fetch.
-pub(super) struct Homes<'a> {
+pub(in crate::suites) struct Homes<'a> {
     daemon: &'a Daemon,
     /// The stream of each zone, by zone.
     streams: [&'static str; 2],
@@ -78,7 +79,7 @@ pub(super) struct Homes<'a> {
 }
 
 impl Homes<'_> {
-    pub(super) fn make(daemon: &Daemon) -> Result<Homes<'_>> {
+    pub(in crate::suites) fn make(daemon: &Daemon) -> Result<Homes<'_>> {
         let mut streams = STREAMS;
         if daemon.zone_of(streams[0])? != 0 {
             streams.reverse();
@@ -111,9 +112,14 @@ impl Homes<'_> {
 
     /// Fetches what is at home in `zone`, some times; what that adds to the ledger.
     fn fetch(&self, at: u32, port: u16, zone: usize) -> Result<Triples> {
+        self.fetch_at(&near(at), port, zone)
+    }
+
+    /// The same, at any address.
+    pub(in crate::suites) fn fetch_at(&self, at: &str, port: u16, zone: usize) -> Result<Triples> {
         let before = triples(&self.daemon.metrics()?)?;
         for _ in 0..FETCHES {
-            let came = bytes(&mut self.viewer(&near(at), port, zone, "home.ts"))?;
+            let came = bytes(&mut self.viewer(at, port, zone, "home.ts"))?;
             equal(&came, &self.segments[zone])?;
         }
         self.daemon.until_viewers(0)?;
@@ -211,7 +217,7 @@ impl Homes<'_> {
     }
 }
 
-fn triple(ring: u32, at: u32, out: u32) -> [String; 3] {
+pub(in crate::suites) fn triple(ring: u32, at: u32, out: u32) -> [String; 3] {
     [ring, at, out].map(|zone| zone.to_string())
 }
 
