@@ -57,8 +57,9 @@ impl Redirects {
 
 /// How busy each loop is, for whoever steers new viewers to one of them.
 pub trait LoadBoard: Send + Sync {
-    /// A loop has so many viewers now. Called by that loop alone, for every viewer that comes or goes.
-    fn publish(&self, loop_id: u16, viewers: u32);
+    /// A loop has so many viewers now, and has had so many in all. Called by that loop alone, for every
+    /// viewer that comes or goes.
+    fn publish(&self, loop_id: u16, viewers: u32, accepted: u64);
 }
 
 /// Memory of one zone.

@@ -99,7 +99,8 @@ struct zone_loops {
 struct loop_word {
 	__u32 connections;       /* now */
 	__u32 zone;
-	__u32 pad[14];
+	__u64 accepted;          /* by this daemon, in all */
+	__u32 pad[12];
 };
 
 /* What an accepted connection inherits from its listening socket. */

@@ -77,6 +77,17 @@ pub struct Live {
     pub rtt_us: u32,
 }
 
+/// What a loop of the daemon says of itself; the last words of one that has crashed stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoopState {
+    /// Its zone.
+    pub zone: u16,
+    /// Viewers now.
+    pub viewers: u32,
+    /// Viewers that it has accepted in all.
+    pub accepted: u64,
+}
+
 /// `TCP_ESTABLISHED`.
 const ESTABLISHED: u32 = 1;
 
@@ -84,6 +95,7 @@ const ESTABLISHED: u32 = 1;
 pub struct Counters {
     counters: MapHandle,
     live: std::path::PathBuf,
+    loops: std::path::PathBuf,
 }
 
 impl Counters {
@@ -99,6 +111,7 @@ impl Counters {
         Ok(Self {
             counters,
             live: folder.join("live"),
+            loops: folder.join("loop_words"),
         })
     }
 
@@ -121,6 +134,35 @@ impl Counters {
             Ok(sums)
         };
         zones.map(sum_of).collect()
+    }
+
+    /// What the loops say, by loop; `None` to who may not know.
+    ///
+    /// # Errors
+    /// [`Error::Map`].
+    pub fn loops(&self) -> Result<Option<Vec<LoopState>>, Error> {
+        let map = match MapHandle::from_pinned_path_with_file_flags(&self.loops, BPF_F_RDONLY) {
+            Ok(map) => map,
+            Err(error) if error.kind() == libbpf_rs::ErrorKind::PermissionDenied => {
+                return Ok(None);
+            }
+            Err(error) => return Err(Error::map("loop_words")(error)),
+        };
+        let state = |id: u32| {
+            let word = map
+                .lookup(&id.to_ne_bytes(), MapFlags::ANY)
+                .map_err(Error::map("loop_words"))?;
+            let word: types::loop_word = word.as_deref().and_then(of_bytes).unwrap_or_default();
+            Ok(LoopState {
+                zone: word.zone as u16,
+                viewers: word.connections,
+                accepted: word.accepted,
+            })
+        };
+        (0..map.max_entries())
+            .map(state)
+            .collect::<Result<_, _>>()
+            .map(Some)
     }
 
     /// Every connection now; `None` where they cannot be listed.

@@ -18,7 +18,7 @@ mod steering;
 mod trial;
 mod words;
 
-pub use counters::{Counters, Live, ZoneSums};
+pub use counters::{Counters, Live, LoopState, ZoneSums};
 pub use error::Error;
 pub use folder::Folder;
 pub use links::Put;

@@ -40,11 +40,16 @@ impl LoopWords {
         Ok(words)
     }
 
-    /// Publishes how many connections a loop has; a loop that is not there is nobody's business.
-    pub fn set(&self, id: u16, connections: u32) {
-        if usize::from(id) < self.loops {
-            self.word(usize::from(id), 0)
-                .store(connections, Ordering::Relaxed);
+    /// Publishes how many connections a loop has and has had; a loop that is not there is nobody's
+    /// business.
+    pub fn set(&self, id: u16, connections: u32, accepted: u64) {
+        let id = usize::from(id);
+        if id < self.loops {
+            self.word(id, 0).store(connections, Ordering::Relaxed);
+            // Two words: who reads them while they change is a moment off.
+            self.word(id, 2).store(accepted as u32, Ordering::Relaxed);
+            let high = (accepted >> 32) as u32;
+            self.word(id, 3).store(high, Ordering::Relaxed);
         }
     }
 

@@ -79,7 +79,7 @@ fn every_connection_comes_home() {
             bench
                 .steering
                 .words()
-                .set(id as u16, (pairs.len() / 3) as u32);
+                .set(id as u16, (pairs.len() / 3) as u32, 0);
             pairs.push((client, viewer));
         }
     }
@@ -154,7 +154,7 @@ fn an_interface_names_a_zone() {
         return;
     };
     bench.steering.attach_lookup().unwrap();
-    bench.steering.words().set(2, 1000);
+    bench.steering.words().set(2, 1000, 0);
     // `lo` is the first interface of a namespace.
     bench.steering.interface(1, 1).unwrap();
     for _ in 0..50 {

@@ -104,7 +104,7 @@ fn the_less_loaded_loop_gets_it() {
     let words = steering.words();
     // Of a loop that is not there nobody hears.
     for (id, viewers) in [(0, 500), (1, 3), (2, 900), (3, 0)] {
-        words.set(id, viewers);
+        words.set(id, viewers, 0);
     }
     let zone_0 = "fd00::2".parse().unwrap();
     steering.destination(zone_0, 0, Rule::Stream).unwrap();

@@ -87,7 +87,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             return self.terminate(id, How::Close);
         }
         if self.draining.is_some() && !peer.has_begun_a_request() {
-            return self.say_goodbye(id);
+            return self.end_unless_asked(id);
         }
         if peer.has_begun_a_request() && !std::mem::replace(&mut peer.in_head, true) {
             let header = self.shared.listeners[peer.listener].limits.header_timeout;

@@ -279,6 +279,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         let Some(peer) = self.peers.get_mut(id) else {
             return;
         };
+        peer.answered = true;
         let keep = peer.response.take().is_some_and(|r| r.keep_alive);
         let worn = matches!(&peer.link, Link::Tls(s) if s.close_due());
         if keep && !worn && self.draining.is_none() {

@@ -103,15 +103,16 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
                 .map(|handshake| Link::Handshake(Some(Box::new(handshake)))),
         };
         let short = role == Role::Viewer && self.shared.socket_memory.is_short();
-        let taken = self.draining.is_none() && !short;
-        let link = link.filter(|_| taken && listener.enter());
+        // One that was accepted as a drain began is served like those before it.
+        let link = link.filter(|_| !short && listener.enter());
         let Some(link) = link else {
             self.counters.accepts_refused.add(1);
             self.driver.abort(conn, Token(u64::MAX));
             return;
         };
         let (limits, now) = (listener.limits, self.driver.now());
-        let wait = if link.is_handshake() {
+        let is_handshake = link.is_handshake();
+        let wait = if is_handshake {
             limits.handshake_timeout
         } else {
             limits.header_timeout
@@ -119,6 +120,9 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         let peer = Box::new(Peer::new(conn, at, role, link, Inbox::carry()));
         let id = self.peers.insert(peer);
         self.set_deadline(id, Some(now + wait));
+        if self.draining.is_some() && !is_handshake {
+            self.end_unless_asked(id);
+        }
         self.count_peer(role, true);
         self.want_more(id);
     }

@@ -62,6 +62,8 @@ pub(crate) struct Loop<D: Driver<Hold = Lease>> {
     accepts: Accepts,
     /// Viewers and encoders connected.
     connections: [u64; 2],
+    /// Viewers that have ever come.
+    accepted: u64,
     completions: Vec<Completion<Lease>>,
     viewers_completions: Vec<Completion<Lease>>,
     /// Memory for whole requests, lent to one peer at a time.
@@ -110,6 +112,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
             readers: HashMap::new(),
             accepts: Accepts::new(listeners),
             connections: [0; 2],
+            accepted: 0,
             completions: Vec::new(),
             viewers_completions: Vec::new(),
             scratch: Vec::with_capacity(SCRATCH_BYTES),
@@ -158,8 +161,9 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         let [viewers, encoders] = self.connections;
         self.counters.viewers.set(viewers);
         self.counters.encoders.set(encoders);
+        self.accepted += u64::from(joined && role == Role::Viewer);
         if let Some(board) = &self.shared.load_board {
-            board.publish(self.id.0, viewers as u32);
+            board.publish(self.id.0, viewers as u32, self.accepted);
         }
     }
 }

@@ -16,6 +16,8 @@ use crate::peer::{How, PeerId, Role, State};
 const PULSE: Duration = Duration::from_secs(1);
 /// When a message for a loop whose mailbox was full is tried again.
 const POST_AGAIN: Duration = Duration::from_millis(1);
+/// Who has come before a drain, or in its first moment, has this long to ask.
+const ASK_WITHIN: Duration = Duration::from_secs(1);
 /// How often owned streams and sends from rings are looked at.
 const CHORES: Duration = Duration::from_millis(50);
 
@@ -143,8 +145,8 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         }
     }
 
-    /// Accepts nobody any more, and ends what is idle; what is in flight may go on for
-    /// `limit`.
+    /// Accepts nobody any more, and ends what is idle; what is in flight may go on for `limit`. Who has
+    /// come and not asked yet may ask, once: he cannot know.
     pub(super) fn drain(&mut self, limit: Duration) {
         if self.draining.is_some() {
             return;
@@ -152,15 +154,26 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         self.draining = Some(self.driver.now() + limit);
         self.end_accepts();
         for id in self.peers.ids() {
-            match self
-                .peers
-                .get(id)
-                .map(|peer| (peer.state, peer.has_begun_a_request()))
-            {
-                Some((State::Request, false)) if !self.release_held(id) => self.say_goodbye(id),
-                Some((State::Handshake | State::Handover, _)) => self.terminate(id, How::Abort),
-                _ => {}
+            let Some(peer) = self.peers.get(id) else {
+                continue;
+            };
+            if peer.state == State::Request && !self.release_held(id) {
+                self.end_unless_asked(id);
             }
+        }
+    }
+
+    /// While draining: ends a connection between requests, a new one after a little while.
+    pub(crate) fn end_unless_asked(&mut self, id: PeerId) {
+        let Some(peer) = self.peers.get(id) else {
+            return;
+        };
+        if peer.is_idle() {
+            self.say_goodbye(id);
+        } else if !peer.has_begun_a_request() {
+            let soon = self.driver.now() + ASK_WITHIN;
+            let until = peer.deadline.map_or(soon, |deadline| deadline.min(soon));
+            self.set_deadline(id, Some(until));
         }
     }
 

@@ -82,6 +82,8 @@ pub(crate) struct Peer {
     pub(crate) closing: bool,
     /// When the present state has lasted too long.
     pub(crate) deadline: Option<Time>,
+    /// It has been answered once.
+    pub(crate) answered: bool,
     /// The deadline is that of a request head, from its first byte.
     pub(crate) in_head: bool,
     /// The earliest entry of this peer in the timers.
@@ -135,6 +137,7 @@ impl Peer {
             how: How::Close,
             closing: false,
             deadline: None,
+            answered: false,
             in_head: false,
             timer: None,
             starved: false,
@@ -167,6 +170,11 @@ impl Peer {
             | State::Response
             | State::Commit => self.inbox.len() == 0,
         }
+    }
+
+    /// Whether it waits for nothing but another request, after the ones that it had answered.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.answered && !self.has_begun_a_request()
     }
 
     /// Whether a request head has begun to arrive.

@@ -106,8 +106,8 @@ pub struct Steering {
 struct Board(LoopWords);
 
 impl LoadBoard for Board {
-    fn publish(&self, loop_id: u16, viewers: u32) {
-        self.0.set(loop_id, viewers);
+    fn publish(&self, loop_id: u16, viewers: u32, accepted: u64) {
+        self.0.set(loop_id, viewers, accepted);
     }
 }
 

@@ -22,6 +22,19 @@ pub struct Zones {
     pub zones: Vec<Zone>,
     /// Connections that no zone was found for, by reason.
     pub unsteered: Vec<(&'static str, u64)>,
+    /// What the loops say of themselves, for root.
+    pub loops: Option<Vec<Loop>>,
+}
+
+/// One loop.
+#[derive(Debug, Serialize)]
+pub struct Loop {
+    /// Its zone.
+    pub zone: u16,
+    /// Viewers now.
+    pub viewers: u32,
+    /// Viewers that it has accepted since the daemon's start.
+    pub accepted: u64,
 }
 
 /// One zone.
@@ -63,7 +76,15 @@ pub fn run(arguments: &ZonesArguments) -> anyhow::Result<ExitCode> {
     let counters = Counters::open(folder)
         .with_context(|| format!("nothing can be read in {}", folder.display()))?;
     let live = counters.live()?.unwrap_or_default();
-    let zones = gather(folder.display().to_string(), &counters.zones()?, &live);
+    let mut zones = gather(folder.display().to_string(), &counters.zones()?, &live);
+    zones.loops = counters.loops()?.map(|loops| {
+        let one = |state: zonecast_ebpf::LoopState| Loop {
+            zone: state.zone,
+            viewers: state.viewers,
+            accepted: state.accepted,
+        };
+        loops.into_iter().map(one).collect()
+    });
     let mut out = std::io::stdout().lock();
     if arguments.json {
         serde_json::to_writer_pretty(&mut out, &zones).context("standard output")?;
@@ -102,6 +123,7 @@ fn gather(folder: String, sums: &[ZoneSums], live: &[Live]) -> Zones {
     Zones {
         folder,
         zones: zones.iter().enumerate().map(zone).collect(),
+        loops: None,
         unsteered: none.map_or(Vec::new(), |n| named(&ZoneSums::MISSES, &n.missed)),
     }
 }
