@@ -4,6 +4,7 @@
 //! which documents every key and its default. The defaults here are the same ones.
 
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,9 @@ pub struct Config {
     pub state_dir: Option<PathBuf>,
     /// Hosts that lead to zones.
     pub redirects: Redirects,
+    /// Listening sockets of an earlier daemon: those at an address of this one go on here, and who waits in
+    /// their backlogs is accepted. Others are closed.
+    pub inherited: Vec<OwnedFd>,
     /// Where loops say how many viewers they have; `None`: nobody asks.
     pub load_board: Option<Arc<dyn LoadBoard>>,
 }

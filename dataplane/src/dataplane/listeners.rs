@@ -1,13 +1,14 @@
 //! Every listener: its sockets, by the loop that accepts on them, and what is shared of it.
 
 use std::ops::Range;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use zonecast_numa::zones::LoopPlace;
 
 use super::StartError;
 use super::run::Socket;
-use super::sockets::{self, BoundAddress, SteerableListener};
+use super::sockets::{self, BoundAddress, Inherited, ListeningSocket, SteerableListener};
 use crate::config::{Config, ConnectionLimits, ListenAddress};
 use crate::peer::Role;
 use crate::shared::{Listener, Sealer};
@@ -31,6 +32,8 @@ pub(super) struct Bound {
     pub(super) listeners: Vec<Listener>,
     pub(super) addresses: Vec<BoundAddress>,
     pub(super) steerable: Vec<SteerableListener>,
+    /// All TCP sockets once more, for whoever keeps them for the next daemon.
+    pub(super) listening: Vec<ListeningSocket>,
 }
 
 /// Viewers' listeners, then the encoders'.
@@ -66,12 +69,15 @@ pub(super) fn bind(
     places: &[LoopPlace],
     certificates: Option<&Arc<Certificates>>,
     tickets: &Arc<TicketKeys>,
+    inherited: Vec<OwnedFd>,
 ) -> Result<Bound, StartError> {
+    let mut inherited = Inherited::new(inherited);
     let mut bound = Bound {
         seats: places.iter().map(|_| Vec::new()).collect(),
         listeners: Vec::new(),
         addresses: Vec::new(),
         steerable: Vec::new(),
+        listening: Vec::new(),
     };
     for plan in plans {
         let acceptor = acceptor(plan, certificates, tickets)?;
@@ -81,7 +87,7 @@ pub(super) fn bind(
             return Err(StartError::NoSuchZone { name, zone });
         }
         bound
-            .add(plan, loops, acceptor)
+            .add(plan, loops, acceptor, &mut inherited)
             .map_err(|error| StartError::Listen {
                 name: plan.name.to_owned(),
                 address: describe(plan.address),
@@ -97,17 +103,26 @@ impl Bound {
         plan: &Plan<'_>,
         loops: Range<usize>,
         acceptor: Option<Acceptor>,
+        inherited: &mut Inherited,
     ) -> std::io::Result<()> {
-        let (sockets, address) = sockets::bind(plan.address, loops.len())?;
+        let (sockets, address) = sockets::bind(plan.address, loops.len(), inherited)?;
+        if let ListenAddress::Tcp(address) = address {
+            for socket in &sockets {
+                let socket = socket.try_clone()?;
+                self.listening.push(ListeningSocket { address, socket });
+            }
+        }
         if plan.role == Role::Viewer
             && let ListenAddress::Tcp(at) = address
         {
-            let listener = sockets::steerable(at, plan.zone, loops.start, &sockets)?;
+            let first = &sockets[..loops.len()];
+            let listener = sockets::steerable(at, plan.zone, loops.start, first)?;
             self.steerable.push(listener);
         }
         let listener = self.listeners.len();
-        for (seat, fd) in self.seats[loops].iter_mut().zip(sockets) {
-            seat.push(Socket {
+        // Where there were more loops before, those of today accept on two.
+        for (at, fd) in sockets.into_iter().enumerate() {
+            self.seats[loops.start + at % loops.len()].push(Socket {
                 listener,
                 role: plan.role,
                 sealer: plan.sealer,

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use zonecast_io::KernelTls;
 use zonecast_numa::LoopId;
 
-pub use sockets::{BoundAddress, SteerableListener};
+pub use sockets::{BoundAddress, ListeningSocket, SteerableListener};
 pub use start::{StartError, TICKET_LIFETIME};
 
 use crate::config::Reload;
@@ -86,6 +86,7 @@ pub struct Dataplane {
     threads: Mutex<Vec<JoinHandle<Result<(), LoopFailure>>>>,
     addresses: Vec<BoundAddress>,
     steerable: Vec<SteerableListener>,
+    listening: Vec<ListeningSocket>,
     notes: Vec<String>,
     certificates: Option<Arc<Certificates>>,
     tickets: Option<Arc<TicketKeys>>,
@@ -105,6 +106,13 @@ impl Dataplane {
     #[must_use]
     pub fn steerable(&self) -> &[SteerableListener] {
         &self.steerable
+    }
+
+    /// Every TCP listener's sockets, for whoever keeps them for the next daemon: see
+    /// [`Config::inherited`](crate::Config::inherited).
+    #[must_use]
+    pub fn listening(&self) -> &[ListeningSocket] {
+        &self.listening
     }
 
     /// The home zone of every stream, by the stream's id, and the version of this answer.

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::net::getsockname;
+use rustix::net::sockopt::socket_acceptconn;
 use zonecast_io::listen::{ListenOptions, bind_tcp, bind_unix};
 
 use crate::config::ListenAddress;
@@ -37,6 +38,15 @@ pub struct SteerableListener {
     pub sockets: Vec<(u16, OwnedFd)>,
 }
 
+/// A listening socket, the same as a loop's, once more.
+#[derive(Debug)]
+pub struct ListeningSocket {
+    /// Its address.
+    pub address: SocketAddr,
+    /// Itself.
+    pub socket: OwnedFd,
+}
+
 /// Keeps the sockets of a TCP listener for whoever steers, of loops from `first` on.
 pub(super) fn steerable(
     address: SocketAddr,
@@ -55,16 +65,44 @@ pub(super) fn steerable(
     })
 }
 
-/// Binds `address` once for each of `loops` loops; returns the sockets and the address with its real port.
+/// Listening sockets of an earlier daemon, by address.
+#[derive(Default)]
+pub(super) struct Inherited(Vec<(SocketAddr, OwnedFd)>);
+
+impl Inherited {
+    /// Those of them that listen on TCP; the others are closed.
+    pub(super) fn new(sockets: Vec<OwnedFd>) -> Self {
+        let listening = |socket: OwnedFd| {
+            let is_listening = socket_acceptconn(&socket).unwrap_or(false);
+            let address = SocketAddr::try_from(getsockname(&socket).ok()?).ok()?;
+            is_listening.then_some((address, socket))
+        };
+        Self(sockets.into_iter().filter_map(listening).collect())
+    }
+
+    /// All at `address`.
+    fn take(&mut self, address: SocketAddr) -> Vec<OwnedFd> {
+        let (here, others) = std::mem::take(&mut self.0)
+            .into_iter()
+            .partition(|(at, _)| (at.ip(), at.port()) == (address.ip(), address.port()));
+        self.0 = others;
+        let here: Vec<(SocketAddr, OwnedFd)> = here;
+        here.into_iter().map(|(_, socket)| socket).collect()
+    }
+}
+
+/// Binds `address` once for each of `loops` loops, as far as nothing was inherited there; returns the
+/// sockets, more than there are loops where more were inherited, and the address with its real port.
 pub(super) fn bind(
     address: &ListenAddress,
     loops: usize,
+    inherited: &mut Inherited,
 ) -> io::Result<(Vec<OwnedFd>, ListenAddress)> {
     match address {
         ListenAddress::Tcp(address) => {
-            let mut sockets = Vec::new();
             let mut address = *address;
-            for _ in 0..loops {
+            let mut sockets = inherited.take(address);
+            while sockets.len() < loops {
                 let options = ListenOptions {
                     reuse_port: true,
                     notsent_lowat: Some(NOTSENT_LOWAT),

@@ -96,13 +96,15 @@ impl Dataplane {
         let memory = memory::set_aside(&config.zones, config.memory)?;
         let certificates = config.certificates.take().map(Certificates::new);
         let tickets = TicketKeys::new(TICKET_LIFETIME)?;
+        let inherited = std::mem::take(&mut config.inherited);
         let plans = listeners::plans(&config);
         let Bound {
             seats,
             listeners,
             addresses,
             steerable,
-        } = listeners::bind(&plans, &places, certificates.as_ref(), &tickets)?;
+            listening,
+        } = listeners::bind(&plans, &places, certificates.as_ref(), &tickets, inherited)?;
         let kernel_tls = what_the_kernel_seals(&plans);
         let nodes = Nodes::look(&config.zones, run::SYS.as_ref());
         let connections_max = plans.iter().map(|p| p.limits.connections_max).sum();
@@ -153,6 +155,7 @@ impl Dataplane {
             threads: Mutex::new(threads),
             addresses,
             steerable,
+            listening,
             notes,
             certificates,
             tickets: Some(tickets),

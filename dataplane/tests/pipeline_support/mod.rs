@@ -83,6 +83,7 @@ pub fn config() -> Config {
         certificates: None,
         state_dir: None,
         redirects: zonecast_dataplane::Redirects::default(),
+        inherited: Vec::new(),
         load_board: None,
     }
 }

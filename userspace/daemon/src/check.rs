@@ -23,7 +23,7 @@ const USUAL_RATE: u64 = 10_000_000 / 8;
 /// Everything that is wrong with the file.
 pub fn run(path: &Path) -> anyhow::Result<ExitCode> {
     let mut settings = config::load(path, &plan::plan)?;
-    settings.warnings.extend(probe::addresses(&settings));
+    settings.warnings.extend(probe::addresses(&settings, &[]));
     let mut out = std::io::stdout().lock();
     write!(out, "{}", Summary(&settings)).context("standard output")?;
     Ok(ExitCode::SUCCESS)

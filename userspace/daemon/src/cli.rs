@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{DEFAULT_FOLDER, DEFAULT_PATH};
 use crate::logging::Format;
-use crate::{check, dns, doctor, serve, token, zones};
+use crate::{check, dns, doctor, keep, serve, token, zones};
 
 /// Live video from encoders to viewers: out of hugepage rings, by pinned loops, zone by zone.
 #[derive(Debug, Parser)]
@@ -51,6 +51,12 @@ pub enum Command {
     /// In the form of a zone file: what steering.zones and steering.stream_host name, with the
     /// addresses of steering.zones and steering.stream_prefix. Nothing is asked or changed.
     Dns(DnsArguments),
+    /// Hold listening sockets between two daemons, where systemd does not
+    ///
+    /// A small process that the daemon gives its sockets to (holder = "SOCKET" in the configuration) and
+    /// the next one takes them from: who connects while none runs waits instead of being refused. It
+    /// runs until it is killed.
+    Hold(HoldArguments),
     /// Make a token for encoders
     ///
     /// Prints a new random token, its SHA-256 for the configuration, and ffmpeg lines that use
@@ -138,6 +144,14 @@ pub struct DnsArguments {
     pub ttl: u32,
 }
 
+/// `zonecast hold`.
+#[derive(Args, Debug)]
+pub struct HoldArguments {
+    /// Where it is asked
+    #[arg(long, value_name = "PATH", default_value = "/run/zonecast/hold.sock")]
+    pub socket: PathBuf,
+}
+
 /// `zonecast token`.
 #[derive(Args, Debug)]
 pub struct TokenArguments {
@@ -163,6 +177,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Zones(arguments) => zones::run(&arguments),
         Command::Dns(arguments) => dns::run(&arguments),
+        Command::Hold(arguments) => keep::holder::run(&arguments),
         Command::Token(arguments) => token::run(&arguments),
     }
 }

@@ -16,6 +16,7 @@ pub mod cli;
 pub mod config;
 pub mod dns;
 pub mod doctor;
+pub mod keep;
 pub mod logging;
 pub mod plan;
 pub mod probe;

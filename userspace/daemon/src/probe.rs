@@ -5,23 +5,24 @@
 //! that option, closed again at once, finds out.
 
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixStream;
 
 use zonecast_dataplane::ListenAddress;
 
 use crate::config::{Problem, Settings, written};
 
-/// Every address of `settings` that cannot be had now, with its key and the reason.
+/// Every address of `settings` that cannot be had now, with its key and the reason; those in `held` are
+/// ours already.
 #[must_use]
-pub fn addresses(settings: &Settings) -> Vec<Problem> {
-    let refused = refused(settings).into_iter();
+pub fn addresses(settings: &Settings, held: &[SocketAddr]) -> Vec<Problem> {
+    let refused = refused(settings, held).into_iter();
     refused.map(|(_, problem)| problem).collect()
 }
 
 /// The same, each with its kind of error.
 #[must_use]
-pub fn refused(settings: &Settings) -> Vec<(io::ErrorKind, Problem)> {
+pub fn refused(settings: &Settings, held: &[SocketAddr]) -> Vec<(io::ErrorKind, Problem)> {
     let mut all = vec![("admin.listen".to_owned(), &settings.admin)];
     all.extend(
         settings
@@ -33,7 +34,12 @@ pub fn refused(settings: &Settings) -> Vec<(io::ErrorKind, Problem)> {
     for (index, listener) in settings.listeners.iter().enumerate() {
         all.push((format!("listeners[{index}].listen"), &listener.address));
     }
-    let refused = all.into_iter().filter_map(|(key, address)| {
+    let is_held = |address: &ListenAddress| match address {
+        ListenAddress::Tcp(address) => held.contains(address),
+        ListenAddress::Unix(_) => false,
+    };
+    let missing = all.into_iter().filter(|(_, address)| !is_held(address));
+    let refused = missing.filter_map(|(key, address)| {
         let error = try_one(address).err()?;
         let text = format!("{}: {}", written(address), explain(&error));
         Some((error.kind(), settings.problem(&key, text)))

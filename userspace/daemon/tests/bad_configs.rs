@@ -18,7 +18,7 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "\nstate_dirr = 'x'",
         &[
-            "zonecast.toml:2: state_dirr: unknown field `state_dirr`, expected one of `state_dir`, `zones`, `control_cpus`, `drain_timeout`, `memory`, `admin`, `certificates`, `listeners`, `ingest`, `streams`, `steering`, `limits`",
+            "zonecast.toml:2: state_dirr: unknown field `state_dirr`, expected one of `state_dir`, `holder`, `zones`, `control_cpus`, `drain_timeout`, `memory`, `admin`, `certificates`, `listeners`, `ingest`, `streams`, `steering`, `limits`",
         ],
     ),
     (

@@ -60,6 +60,8 @@ const FILE_MAX: u64 = 16 << 20;
 pub struct File {
     /// Folder of the pinned objects that outlive a restart; empty keeps nothing.
     pub state_dir: PathBuf,
+    /// Who holds listening sockets between two daemons; empty: nobody but systemd.
+    pub holder: PathBuf,
     /// How the machine is divided into zones.
     pub zones: Zones,
     /// CPUs that each zone keeps back for control threads.
@@ -88,6 +90,7 @@ impl Default for File {
     fn default() -> Self {
         Self {
             state_dir: PathBuf::from("/var/lib/zonecast"),
+            holder: PathBuf::new(),
             zones: Zones::Auto,
             control_cpus: 0,
             drain_timeout: Time::seconds(10),
@@ -179,6 +182,7 @@ fn check(
         path: path.to_owned(),
         state_dir: Some(report.path(&file.state_dir))
             .filter(|_| !file.state_dir.as_os_str().is_empty()),
+        holder: Some(report.path(&file.holder)).filter(|_| !file.holder.as_os_str().is_empty()),
         state_dir_is_written: report.is_written("state_dir"),
         drain_timeout: file.drain_timeout.duration(),
         file,

@@ -34,6 +34,8 @@ pub struct Settings {
     pub state_dir: Option<PathBuf>,
     /// Whether the file itself names that folder.
     pub state_dir_is_written: bool,
+    /// See [`File::holder`].
+    pub holder: Option<PathBuf>,
     /// See [`File::drain_timeout`].
     pub drain_timeout: Duration,
     /// Where the admin API listens.
@@ -84,6 +86,7 @@ impl Settings {
             certificates: self.certificates.take(),
             state_dir: self.state_dir.clone(),
             redirects: self.redirects.clone(),
+            inherited: Vec::new(),
             load_board: None,
         }
     }

@@ -122,7 +122,7 @@ fn diagnose(settings: &Settings, roots: &Roots) -> anyhow::Result<Diagnosis> {
         kernel: &kernel,
         sealing: &sealing,
     };
-    let (in_use, refused): (Vec<_>, Vec<_>) = probe::refused(settings)
+    let (in_use, refused): (Vec<_>, Vec<_>) = probe::refused(settings, &[])
         .into_iter()
         .partition(|(kind, _)| *kind == std::io::ErrorKind::AddrInUse);
     let mut obstacles: Vec<String> = refused.into_iter().map(|(_, p)| p.to_string()).collect();

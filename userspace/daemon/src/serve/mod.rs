@@ -18,6 +18,7 @@ mod steering;
 mod systemd;
 mod watchdog;
 
+use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,7 @@ use zonecast_dataplane::{Dataplane, TICKET_LIFETIME};
 use crate::cli::ServeArguments;
 use crate::config::{self, ConfigError, Settings, written};
 use crate::doctor::start;
+use crate::keep::{self, Keeper};
 use crate::{logging, plan, probe};
 use signals::{Signals, Told};
 use watchdog::Watchdog;
@@ -59,7 +61,10 @@ pub fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
 
 fn start(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     let mut settings = config::load(&arguments.config, &plan::plan)?;
-    let refused = probe::addresses(&settings);
+    let notifier = Notifier::from_environment();
+    let keeper = Keeper::new(settings.holder.as_deref(), notifier.clone());
+    let inherited = keeper.take();
+    let refused = probe::addresses(&settings, &keep::addresses(&inherited));
     if !refused.is_empty() {
         return Err(ConfigError::Wrong(refused).into());
     }
@@ -75,7 +80,7 @@ fn start(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("the main thread's runtime")?;
-    runtime.block_on(serve(settings))
+    runtime.block_on(serve(settings, notifier, &keeper, keep::owned(inherited)))
 }
 
 /// Everything that runs beside the data plane.
@@ -88,9 +93,13 @@ struct Running {
     steering: Option<steering::Running>,
 }
 
-async fn serve(mut settings: Settings) -> anyhow::Result<ExitCode> {
+async fn serve(
+    mut settings: Settings,
+    notifier: Notifier,
+    keeper: &Keeper,
+    inherited: Vec<OwnedFd>,
+) -> anyhow::Result<ExitCode> {
     let signals = Signals::new().context("signal handlers")?;
-    let notifier = Notifier::from_environment();
     let cpus = plan::control_cpus(&settings.planned);
     if !cpus.is_empty()
         && let Err(error) = zonecast_numa::pin::pin_current_thread_to(&cpus)
@@ -105,8 +114,10 @@ async fn serve(mut settings: Settings) -> anyhow::Result<ExitCode> {
     };
     let admin = Admin::start(admin_config, source.clone())?;
     let mut config = settings.take_config();
+    config.inherited = inherited;
     let loaded = steering::load(&settings, &mut config);
     let dataplane = Arc::new(Dataplane::start(config)?);
+    keeper.keep(dataplane.listening());
     source.set(dataplane.clone());
     let steering =
         loaded.and_then(|loaded| steering::start(loaded, &settings, &dataplane, &source));

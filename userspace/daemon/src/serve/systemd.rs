@@ -4,13 +4,17 @@
 
 use std::ffi::OsStr;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::net::SocketAddrUnix;
 use rustix::time::{ClockId, clock_gettime};
+
+use crate::keep::wire::{FDS_MAX, send};
 
 /// Tells the supervisor what the daemon does.
 #[derive(Clone, Debug, Default)]
@@ -86,6 +90,30 @@ impl Notifier {
         self.watchdog
     }
 
+    /// Has the supervisor keep these for the next start, under this name, and no others.
+    pub fn store(&self, name: &str, sockets: &[BorrowedFd<'_>]) {
+        let Some(supervisor) = &self.supervisor else {
+            return;
+        };
+        let (socket, address) = &**supervisor;
+        self.send(&format!("FDSTOREREMOVE=1\nFDNAME={name}"));
+        let address = if let Some(path) = address.as_pathname() {
+            SocketAddrUnix::new(path)
+        } else {
+            SocketAddrUnix::new_abstract_name(address.as_abstract_name().unwrap_or_default())
+        };
+        let text = format!("FDSTORE=1\nFDNAME={name}");
+        for some in sockets.chunks(FDS_MAX) {
+            let stored = address
+                .as_ref()
+                .map_err(|error| io::Error::from(*error))
+                .and_then(|address| send(socket, Some(address), text.as_bytes(), some));
+            if let Err(error) = stored {
+                tracing::debug!(%error, "the supervisor does not store sockets");
+            }
+        }
+    }
+
     fn send(&self, text: &str) {
         if let Some(supervisor) = &self.supervisor {
             let (socket, address) = &**supervisor;
@@ -132,6 +160,24 @@ mod tests {
         notifier.watchdog = Some(Duration::from_secs(1));
         notifier.alive();
         assert_eq!(receive(&socket), "WATCHDOG=1");
+    }
+
+    /// Sockets are stored under their name, in place of those before them.
+    #[test]
+    fn stored_sockets() {
+        use std::os::fd::AsFd;
+        let name = format!("zonecast-store-{}", std::process::id());
+        let address = SocketAddr::from_abstract_name(&name).unwrap();
+        let socket = UnixDatagram::bind_addr(&address).unwrap();
+        let notifier = Notifier::to(OsStr::new(&format!("@{name}"))).unwrap();
+        let kept = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        notifier.store("x", &[kept.as_fd()]);
+        assert_eq!(receive(&socket), "FDSTOREREMOVE=1\nFDNAME=x");
+        let (first, fds) = crate::keep::wire::receive(&socket).unwrap();
+        assert_eq!((first, fds.len()), (b'F', 1));
+        let fd = fds.into_iter().next().unwrap();
+        let address = std::net::TcpListener::from(fd).local_addr().unwrap();
+        assert_eq!(address, kept.local_addr().unwrap());
     }
 
     /// A supervisor that is gone, or was never there, is no error.

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub(crate) mod daemon;
+pub(crate) mod namespace;
 
 use std::path::{Path, PathBuf};
 

@@ -19,7 +19,8 @@ pub(super) fn run(report: &mut Report) -> Result<(), Stop> {
         homes::lay()?;
         let daemon = started.insert(Daemon::start_with("steering", &configuration())?);
         let said = daemon.logged("steering: ")?;
-        ensure!(said.len() == 1 && said[0].contains("sk_lookup"), "{said:?}");
+        let steers = said.last().is_some_and(|line| line.contains("sk_lookup"));
+        ensure!(steers, "{said:?}");
         Ok(said.join(" "))
     })?;
     let Some(daemon) = started else {
