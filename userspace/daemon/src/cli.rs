@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{DEFAULT_FOLDER, DEFAULT_PATH};
 use crate::logging::Format;
-use crate::{check, dns, doctor, keep, serve, token, zones};
+use crate::{check, dns, doctor, keep, serve, token, top, zones};
 
 /// Live video from encoders to viewers: out of hugepage rings, by pinned loops, zone by zone.
 #[derive(Debug, Parser)]
@@ -46,6 +46,11 @@ pub enum Command {
     /// retransmits and round trips. Reads pinned maps: it needs no daemon, and no privilege but to reach
     /// the folder.
     Zones(ZonesArguments),
+    /// Watch the zones: viewers, bytes, round trips, and how connections come there
+    ///
+    /// Shows each second what `zonecast zones` prints, and by how much it has changed. Reads pinned maps: it
+    /// needs no daemon, and no privilege but to reach the folder. q ends it.
+    Top(TopArguments),
     /// Print DNS records for the hosts of zones and streams
     ///
     /// In the form of a zone file: what steering.zones and steering.stream_host name, with the
@@ -126,6 +131,14 @@ pub struct ZonesArguments {
     pub clear: bool,
 }
 
+/// `zonecast top`.
+#[derive(Args, Debug)]
+pub struct TopArguments {
+    /// Where programs and maps are pinned: steering.folder of the configuration
+    #[arg(long, value_name = "FOLDER", default_value = DEFAULT_FOLDER)]
+    pub folder: PathBuf,
+}
+
 /// `zonecast dns`.
 #[derive(Args, Debug)]
 pub struct DnsArguments {
@@ -176,6 +189,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Check(arguments) => check::run(&arguments.config),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Zones(arguments) => zones::run(&arguments),
+        Command::Top(arguments) => top::run(&arguments),
         Command::Dns(arguments) => dns::run(&arguments),
         Command::Hold(arguments) => keep::holder::run(&arguments),
         Command::Token(arguments) => token::run(&arguments),

@@ -22,5 +22,6 @@ pub mod plan;
 pub mod probe;
 pub mod serve;
 pub mod token;
+pub mod top;
 pub mod units;
 pub mod zones;
