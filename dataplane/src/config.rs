@@ -3,7 +3,7 @@
 //! Plain, already valid values: reading files, units and key names is the daemon's work,
 //! which documents every key and its default. The defaults here are the same ones.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,8 +36,8 @@ pub struct Config {
     /// Listening sockets of an earlier daemon: those at an address of this one go on here, and who waits in
     /// their backlogs is accepted. Others are closed.
     pub inherited: Vec<OwnedFd>,
-    /// Where loops say how many viewers they have; `None`: nobody asks.
-    pub load_board: Option<Arc<dyn LoadBoard>>,
+    /// What loops tell whoever steers viewers; `None`: nobody asks.
+    pub steering_board: Option<Arc<dyn SteeringBoard>>,
 }
 
 /// Hosts that misplaced viewers are sent to, each with a port where that is not the scheme's own. Visible
@@ -59,11 +59,15 @@ impl Redirects {
     }
 }
 
-/// How busy each loop is, for whoever steers new viewers to one of them.
-pub trait LoadBoard: Send + Sync {
+/// What loops tell whoever steers new viewers to one of them.
+pub trait SteeringBoard: Send + Sync {
     /// A loop has so many viewers now, and has had so many in all. Called by that loop alone, for every
     /// viewer that comes or goes.
     fn publish(&self, loop_id: u16, viewers: u32, accepted: u64);
+
+    /// A viewer who came to an address asks for a stream of another zone than his loop's. Called by any
+    /// loop, once a connection, where both ends of it are known.
+    fn misplaced(&self, viewer: IpAddr, address: SocketAddr, home: u16);
 }
 
 /// Memory of one zone.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use zonecast_io::KernelTls;
 use zonecast_numa::{Arena, ControlMemory, ZoneId};
 
-use crate::config::{ConnectionLimits, Limits, LoadBoard, Redirects};
+use crate::config::{ConnectionLimits, Limits, Redirects, SteeringBoard};
 use crate::counters::LoopCounters;
 use crate::egress::Nodes;
 use crate::peer::Role;
@@ -32,8 +32,8 @@ pub(crate) struct Shared {
     pub(crate) saver: Option<Saver>,
     /// See [`Config::redirects`](crate::Config::redirects); `None`: nobody is sent anywhere.
     pub(crate) redirects: Option<Redirects>,
-    /// See [`Config::load_board`](crate::Config::load_board).
-    pub(crate) load_board: Option<Arc<dyn LoadBoard>>,
+    /// See [`Config::steering_board`](crate::Config::steering_board).
+    pub(crate) steering_board: Option<Arc<dyn SteeringBoard>>,
     pub(crate) socket_memory: SocketMemory,
     /// Which nodes the zones are.
     pub(crate) nodes: Nodes,

@@ -310,6 +310,11 @@ pub trait Driver {
     /// The peer's address, where the driver can know it (an inet socket with a plain descriptor).
     fn peer(&self, conn: Conn) -> Option<SocketAddr>;
 
+    /// The address that the peer connected to, where the driver can know it, as for [`Driver::peer`].
+    fn local(&self, _conn: Conn) -> Option<SocketAddr> {
+        None
+    }
+
     /// Submits what is new, waits for a completion, a wake-up or `until` (`None`: no limit), and
     /// appends everything that has completed to `out`. Does not wait where there is something already.
     ///

@@ -139,7 +139,7 @@ impl Dataplane {
                 .collect(),
             loops_busy: places.len().into(),
             saver,
-            load_board: config.load_board,
+            steering_board: config.steering_board,
             redirects: Some(config.redirects).filter(|hosts| !hosts.is_empty()),
             kernel_tls,
             nodes,

@@ -165,11 +165,24 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         }
     }
 
-    /// The answer comes from another zone's memory.
-    fn count_misplaced(&self, id: PeerId, stream: &Stream) {
-        let role = self.peers.get(id).map(|peer| peer.role);
-        if stream.zone != self.zone && role == Some(Role::Viewer) {
-            self.counters.requests_misplaced.add(1);
+    /// The answer comes from another zone's memory: counts that, and tells whoever steers where this viewer
+    /// had better come to, once.
+    fn count_misplaced(&mut self, id: PeerId, stream: &Stream) {
+        let Some(peer) = self.peers.get_mut(id) else {
+            return;
+        };
+        if stream.zone == self.zone || peer.role != Role::Viewer {
+            return;
+        }
+        self.counters.requests_misplaced.add(1);
+        let Some(board) = &self.shared.steering_board else {
+            return;
+        };
+        if !std::mem::replace(&mut peer.told_misplaced, true)
+            && let Some(viewer) = self.driver.peer(peer.conn)
+            && let Some(address) = self.driver.local(peer.conn)
+        {
+            board.misplaced(viewer.ip(), address, stream.zone.0);
         }
     }
 

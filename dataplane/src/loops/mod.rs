@@ -162,7 +162,7 @@ impl<D: Driver<Hold = Lease>> Loop<D> {
         self.counters.viewers.set(viewers);
         self.counters.encoders.set(encoders);
         self.accepted += u64::from(joined && role == Role::Viewer);
-        if let Some(board) = &self.shared.load_board {
+        if let Some(board) = &self.shared.steering_board {
             board.publish(self.id.0, viewers as u32, self.accepted);
         }
     }

@@ -84,6 +84,8 @@ pub(crate) struct Peer {
     pub(crate) deadline: Option<Time>,
     /// It has been answered once.
     pub(crate) answered: bool,
+    /// Whoever steers has been told that it is in the wrong zone.
+    pub(crate) told_misplaced: bool,
     /// The deadline is that of a request head, from its first byte.
     pub(crate) in_head: bool,
     /// The earliest entry of this peer in the timers.
@@ -138,6 +140,7 @@ impl Peer {
             closing: false,
             deadline: None,
             answered: false,
+            told_misplaced: false,
             in_head: false,
             timer: None,
             starved: false,

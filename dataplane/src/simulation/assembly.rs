@@ -77,7 +77,7 @@ impl Life {
             counters: counters(&config.loops, zones),
             loops_busy: config.loops.len().into(),
             saver: config.state_dir.as_ref().map(|_| Saver::without_thread()),
-            load_board: None,
+            steering_board: None,
             redirects: None,
             socket_memory: SocketMemory::default(),
             nodes: Nodes::one_each(zones),

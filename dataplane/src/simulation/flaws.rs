@@ -293,6 +293,10 @@ impl Driver for Flawed {
         self.inner.peer(conn)
     }
 
+    fn local(&self, conn: Conn) -> Option<SocketAddr> {
+        self.inner.local(conn)
+    }
+
     fn turn(
         &mut self,
         until: Option<Time>,

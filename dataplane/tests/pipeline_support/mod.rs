@@ -84,7 +84,7 @@ pub fn config() -> Config {
         state_dir: None,
         redirects: zonecast_dataplane::Redirects::default(),
         inherited: Vec::new(),
-        load_board: None,
+        steering_board: None,
     }
 }
 

@@ -194,6 +194,11 @@ impl Connections {
         SocketAddr::try_from(address).ok()
     }
 
+    pub(super) fn local(&self, conn: Conn) -> Option<SocketAddr> {
+        let address = rustix::net::getsockname(self.descriptor(conn)?).ok()?;
+        SocketAddr::try_from(address).ok()
+    }
+
     fn get(&self, conn: Conn) -> &Connection {
         match conn.0 & PLAIN {
             0 => &self.direct[conn.0 as usize],

@@ -321,6 +321,10 @@ impl<H> Driver for UringDriver<H> {
         self.connections.peer(conn)
     }
 
+    fn local(&self, conn: Conn) -> Option<SocketAddr> {
+        self.connections.local(conn)
+    }
+
     fn turn(&mut self, until: Option<Time>, out: &mut Vec<Completion<H>>) -> io::Result<()> {
         self.turn_until(until, out)
     }

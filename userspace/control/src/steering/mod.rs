@@ -15,17 +15,21 @@ mod homes;
 mod interfaces;
 mod prefix;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use zonecast_dataplane::{Dataplane, LoadBoard};
+use crossbeam_queue::ArrayQueue;
+use zonecast_dataplane::{Dataplane, SteeringBoard};
 use zonecast_ebpf::{Error, Folder, LoopWords, Rule, Shape, Steering as Programs};
 use zonecast_numa::zones::Zone;
 
 use homes::Addresses;
 pub use prefix::{PrefixError, StreamPrefix};
+
+/// Lessons of loops that wait to be taken over, at most.
+const LESSONS_MAX: usize = 4096;
 
 /// What steering is told.
 #[derive(Clone, Debug)]
@@ -92,22 +96,45 @@ impl Path {
 /// Loaded programs that steer nothing yet.
 pub struct Loaded {
     programs: Programs,
+    board: Arc<Board>,
     config: SteeringConfig,
 }
 
 /// Programs that steer.
 pub struct Steering {
     programs: Programs,
+    board: Arc<Board>,
     path: Path,
     addresses: Addresses,
     notes: Vec<String>,
 }
 
-struct Board(LoopWords);
+/// A viewer's network watches something of a zone at this address.
+struct Lesson {
+    viewer: IpAddr,
+    address: SocketAddr,
+    home: u16,
+}
 
-impl LoadBoard for Board {
+/// What loops tell us.
+struct Board {
+    words: LoopWords,
+    /// Lessons beyond these are lost: another viewer gives the same one soon.
+    lessons: ArrayQueue<Lesson>,
+}
+
+impl SteeringBoard for Board {
     fn publish(&self, loop_id: u16, viewers: u32, accepted: u64) {
-        self.0.set(loop_id, viewers, accepted);
+        self.words.set(loop_id, viewers, accepted);
+    }
+
+    fn misplaced(&self, viewer: IpAddr, address: SocketAddr, home: u16) {
+        let lesson = Lesson {
+            viewer,
+            address,
+            home,
+        };
+        drop(self.lessons.push(lesson));
     }
 }
 
@@ -125,13 +152,21 @@ impl Loaded {
             ends: zones.len() > 1,
         };
         let programs = zonecast_ebpf::load(folder, &shape)?;
-        Ok(Self { programs, config })
+        let board = Arc::new(Board {
+            words: programs.words(),
+            lessons: ArrayQueue::new(LESSONS_MAX),
+        });
+        Ok(Self {
+            programs,
+            board,
+            config,
+        })
     }
 
     /// Where the data plane's loops are to say how busy they are.
     #[must_use]
-    pub fn board(&self) -> Arc<dyn LoadBoard> {
-        Arc::new(Board(self.programs.words()))
+    pub fn board(&self) -> Arc<dyn SteeringBoard> {
+        self.board.clone()
     }
 
     /// Gives the programs the loops' sockets and what names zones, and attaches them.
@@ -139,7 +174,11 @@ impl Loaded {
     /// # Errors
     /// A map that takes nothing; nothing is attached then.
     pub fn start(self, zones: &[Zone], dataplane: &Dataplane) -> Result<Steering, Error> {
-        let Self { programs, config } = self;
+        let Self {
+            programs,
+            board,
+            config,
+        } = self;
         let mut notes = programs.notes().to_vec();
         for (index, listener) in dataplane.steerable().iter().enumerate() {
             let index = index as u16;
@@ -161,6 +200,7 @@ impl Loaded {
         let path = attach(&programs, dataplane, &mut notes);
         Ok(Steering {
             programs,
+            board,
             path,
             addresses,
             notes,
@@ -181,11 +221,16 @@ impl Steering {
         &self.notes
     }
 
-    /// Takes over which stream lives where, if that has changed; to be called several times a second.
+    /// Takes over which stream lives where, if that has changed, and what loops have learned of viewers;
+    /// to be called several times a second.
     ///
     /// # Errors
     /// A map that takes no more.
     pub fn follow(&mut self, dataplane: &Dataplane) -> Result<(), Error> {
+        while let Some(lesson) = self.board.lessons.pop() {
+            self.programs
+                .teach(lesson.viewer, lesson.address, lesson.home)?;
+        }
         if self.addresses.version() == dataplane.homes_version() {
             return Ok(());
         }

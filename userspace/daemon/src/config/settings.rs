@@ -87,7 +87,7 @@ impl Settings {
             state_dir: self.state_dir.clone(),
             redirects: self.redirects.clone(),
             inherited: Vec::new(),
-            load_board: None,
+            steering_board: None,
         }
     }
 

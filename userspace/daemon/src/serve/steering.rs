@@ -21,7 +21,7 @@ pub(super) fn load(settings: &Settings, config: &mut Config) -> Option<Loaded> {
     let listeners = settings.listeners.iter().filter(|l| is_tcp(&l.address));
     match Loaded::load(wanted, &settings.planned.zones, listeners.count()) {
         Ok(loaded) => {
-            config.load_board = Some(loaded.board());
+            config.steering_board = Some(loaded.board());
             Some(loaded)
         }
         Err(error) => {
