@@ -108,7 +108,7 @@ fn replace(link: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
 }
 
 /// libbpf returns the negative error.
-fn done(result: i32) -> io::Result<()> {
+pub(crate) fn done(result: i32) -> io::Result<()> {
     if result < 0 {
         Err(io::Error::from_raw_os_error(-result))
     } else {

@@ -104,7 +104,7 @@ fn check(shape: &Shape) -> Result<(), Error> {
     }
 }
 
-fn attempt<'a>(
+pub(crate) fn attempt<'a>(
     folder: Option<&Folder>,
     shape: &Shape,
     with_live: bool,

@@ -11,7 +11,7 @@ struct Page {
     text: &'static str,
 }
 
-const PAGES: [Page; 9] = [
+const PAGES: [Page; 10] = [
     Page {
         name: "setup",
         summary: "install what building, the demo and the tests need",
@@ -21,7 +21,7 @@ relatives it installs it; otherwise it prints the one command to run and exits 1
 everything there it changes nothing.
 
   bench       install Varnish, hitch, Redis and stunnel, too, which benchmarks leave out where they are
-              not installed, and perf, which `profile` uses",
+              not installed, perf, which `profile` uses, and bpftool, which `bpf` does",
     },
     Page {
         name: "demo",
@@ -103,6 +103,16 @@ and its name is in the output.
         usage: "cargo xtask doctor [--config FILE] [--json]",
         text: "Builds the daemon in release mode and runs `zonecast doctor`: kernel, io_uring, limits, kernel
 TLS, hugepages, zones, and for each listener its devices and byte path.",
+    },
+    Page {
+        name: "bpf",
+        summary: "build the eBPF programs, and see what the kernel makes of them",
+        usage: "cargo xtask bpf [disassemble [PROGRAM] | maps [FOLDER]]",
+        text: "Loads the programs, prints their sizes and how much the verifier had to look at, and drops them:
+nothing is attached or pinned. Takes root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON.
+
+  disassemble   also their instructions, with the lines of the source (bpftool)
+  maps          every map that a daemon has pinned (bpftool; default: /sys/fs/bpf/zonecast)",
     },
     Page {
         name: "lab",

@@ -3,13 +3,14 @@
 //! Stands outside the layers: it depends on no crate at all, so it builds before any system
 //! library is installed, and it reaches the rest of the tree only by starting cargo and the
 //! binaries that cargo builds. One file or folder a subcommand (`setup`, `demo`, `test`, `fuzz`,
-//! `bench`, `profile`, `lab`, `doctor`, `check`); each rule that `check` holds is a file of its own with its table at the
+//! `bench`, `profile`, `lab`, `doctor`, `bpf`, `check`); each rule that `check` holds is a file of its own with its table at the
 //! top.
 
 #![forbid(unsafe_code)]
 
 mod again;
 mod bench;
+mod bpf;
 mod check;
 mod demo;
 mod doctor;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
 
     let ended = match command.as_str() {
         "setup" | "demo" | "test" | "fuzz" | "bench" | "profile" | "lab" | "check" | "doctor"
+        | "bpf"
             if wants_help =>
         {
             help::of(&command)
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
         "check" => check::run(&rest),
         "lab" => lab::run(&rest),
         "doctor" => doctor::run(&rest),
+        "bpf" => bpf::run(&rest),
         "help" | "--help" | "-h" => help::all(),
         other => Err(format!(
             "there is no `{other}`; `cargo xtask help` lists what there is"

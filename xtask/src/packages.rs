@@ -200,6 +200,12 @@ pub(crate) const NEEDS: &[Need] = &[
         SeenBy::Program("perf"),
         Purpose::Bench,
     ),
+    debian(
+        "bpftool",
+        "shows eBPF programs and maps (cargo xtask bpf)",
+        SeenBy::Program("bpftool"),
+        Purpose::Bench,
+    ),
     rustup(
         "rustfmt",
         "checks the format",
