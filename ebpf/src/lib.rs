@@ -26,5 +26,5 @@ pub use inspect::{ProgramFacts, inspect};
 pub use links::Put;
 pub use load::{Shape, load, probe};
 pub use steering::{Ends, Rule, Steering};
-pub use trial::{Arrival, Trial};
+pub use trial::{Arrival, Place, Trial, try_attached};
 pub use words::LoopWords;

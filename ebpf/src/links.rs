@@ -79,7 +79,7 @@ pub(crate) fn put(program: impl AsFd, target: Target<'_>, path: &Path) -> io::Re
 }
 
 /// Opens what is pinned.
-fn open(path: &Path) -> io::Result<OwnedFd> {
+pub(crate) fn open(path: &Path) -> io::Result<OwnedFd> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     // SAFETY: a string that ends in a zero, for the call.
     taken(unsafe { libbpf_sys::bpf_obj_get(path.as_ptr()) })
@@ -120,4 +120,62 @@ fn taken(result: i32) -> io::Result<OwnedFd> {
     done(result)?;
     // SAFETY: a new descriptor, nobody else's.
     Ok(unsafe { OwnedFd::from_raw_fd(result) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::mem::MaybeUninit;
+    use std::time::Duration;
+
+    use libbpf_rs::query::LinkInfo;
+    use rustix::thread::{UnshareFlags, unshare_unsafe};
+
+    use super::*;
+    use crate::load::{Shape, attempt};
+    use crate::{Error, Folder};
+
+    /// What cannot take the attached program's place changes nothing: the old one goes on.
+    #[test]
+    fn a_failed_update_leaves_the_old_program() {
+        // SAFETY: no descriptor of this thread is shared differently by it.
+        if let Err(error) = unsafe { unshare_unsafe(UnshareFlags::NEWNET) } {
+            println!("SKIP: no network namespace of our own: {error}");
+            return;
+        }
+        let shape = Shape {
+            loops: vec![1],
+            listeners: 1,
+            affinity: Duration::from_secs(1),
+            ends: false,
+        };
+        let mut place = MaybeUninit::uninit();
+        let skeleton = match attempt(None, &shape, false, &mut place, &mut Vec::new()) {
+            Err(Error::Load { error }) => {
+                println!("SKIP: {error}");
+                return;
+            }
+            other => other.expect("programs"),
+        };
+        let id = std::process::id();
+        let root = format!("/sys/fs/bpf/zonecast-test-{id}-update");
+        let folder = Folder::claim(Path::new(&root)).expect("a folder");
+        let path = folder.link("lookup");
+        let netns = std::fs::File::open("/proc/thread-self/ns/net").expect("a namespace");
+        let target = Target::Netns(netns.as_fd());
+        let progs = &skeleton.progs;
+        let attached = || {
+            let link = open(&path).expect("a link");
+            LinkInfo::from_fd(link.as_fd()).expect("a link").prog_id
+        };
+        let first = put(progs.steer_lookup.as_fd(), target, &path).expect("it attaches");
+        let before = attached();
+        let wrong = put(progs.count_life.as_fd(), target, &path);
+        let after = attached();
+        let again = put(progs.steer_lookup.as_fd(), target, &path);
+        folder.remove().expect("nothing else is in it");
+        assert_eq!(first, Put::Attached);
+        assert!(wrong.is_err(), "a program of another kind");
+        assert_eq!(before, after);
+        assert_eq!(again.expect("it is its own kind"), Put::Replaced);
+    }
 }

@@ -187,6 +187,16 @@ fn measure(scenario: &Scenario, arguments: &Arguments) -> Result<()> {
     let count = arguments
         .runs
         .unwrap_or(if arguments.quick { 1 } else { 3 });
+    let folder = if arguments.quick {
+        &arguments.out
+    } else {
+        &arguments.results
+    };
+    let so_far = |bed: &Bed, runs: &[Run]| {
+        results::sum::up(scenario, arguments, bed, &legs, runs.to_vec())
+            .with_sweep(sweep.clone())
+            .with_skipped(skipped.clone())
+    };
     let mut runs: Vec<Run> = Vec::new();
     for number in 0..count as usize {
         for leg in &legs {
@@ -198,18 +208,13 @@ fn measure(scenario: &Scenario, arguments: &Arguments) -> Result<()> {
                     continue;
                 }
                 runs.push(one_run(scenario, &bed, kind, leg, number + 1, count)?);
+                // One that is broken off leaves what it has measured.
+                so_far(&bed, &runs).write(folder)?;
             }
         }
     }
-    let results = results::sum::up(scenario, arguments, &bed, &legs, runs)
-        .with_sweep(sweep)
-        .with_skipped(skipped);
+    let results = so_far(&bed, &runs);
     print!("{results}");
-    let folder = if arguments.quick {
-        &arguments.out
-    } else {
-        &arguments.results
-    };
     println!("{}", results.write(folder)?.display());
     if let Some(earlier) = earlier {
         print!("{}", Against::compare(&results, &earlier)?);

@@ -127,8 +127,18 @@ pub struct ZonesArguments {
     #[arg(long)]
     pub json: bool,
     /// Remove what is pinned, which detaches the programs; refused while a daemon steers
-    #[arg(long, conflicts_with = "json")]
+    #[arg(long, conflicts_with_all = ["json", "from"])]
     pub clear: bool,
+    /// Ask where a connection from this address would go, instead; takes root, and is counted like a
+    /// connection
+    #[arg(long, value_name = "ADDRESS", requires = "to", conflicts_with = "json")]
+    pub from: Option<std::net::IpAddr>,
+    /// To where it would connect
+    #[arg(long, value_name = "ADDRESS:PORT", requires = "from")]
+    pub to: Option<std::net::SocketAddr>,
+    /// How often to ask, for the time that a decision takes
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "from")]
+    pub times: u32,
 }
 
 /// `zonecast top`.

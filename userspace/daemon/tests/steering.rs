@@ -169,6 +169,22 @@ fn streams_addresses_lead_home() {
         "{home} {away}"
     );
 
+    // Where a connection would go can be asked.
+    let ask = |to: &str| {
+        let folder = path(&namespace.folder);
+        zonecast(&["zones", "--folder", folder, "--from", "fd00::9", "--to", to])
+    };
+    for (n, home) in homes.iter().enumerate().take(4) {
+        let (fine, said) = ask(&at(n));
+        assert!(
+            fine && said.starts_with(&format!("zone {home}: loop {home}, listener 0; ")),
+            "{said}"
+        );
+    }
+    let (fine, said) = ask("[fd00::1]:22");
+    assert!(fine && said.starts_with("left to the kernel"), "{said}");
+    let after = zones(&namespace);
+
     // Of a second daemon that wants the same folder, one line says what it does without.
     let other = TempDir::new().unwrap();
     let elsewhere = config

@@ -5,11 +5,13 @@
 mod text;
 
 use std::io::Write;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use serde::Serialize;
-use zonecast_ebpf::{Counters, Folder, Live, ZoneSums};
+use zonecast_ebpf::{Arrival, Counters, Folder, Live, ZoneSums, try_attached};
 
 use crate::cli::ZonesArguments;
 
@@ -73,6 +75,9 @@ pub fn run(arguments: &ZonesArguments) -> anyhow::Result<ExitCode> {
         );
         return Ok(ExitCode::SUCCESS);
     }
+    if let (Some(from), Some(to)) = (arguments.from, arguments.to) {
+        return ask(folder, from, to, arguments.times);
+    }
     let counters = Counters::open(folder)
         .with_context(|| format!("nothing can be read in {}", folder.display()))?;
     let live = counters.live()?.unwrap_or_default();
@@ -93,6 +98,26 @@ pub fn run(arguments: &ZonesArguments) -> anyhow::Result<ExitCode> {
         write!(out, "{zones}")
     }
     .context("standard output")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says where a connection would go.
+fn ask(folder: &Path, from: IpAddr, to: SocketAddr, times: u32) -> anyhow::Result<ExitCode> {
+    let arrival = Arrival {
+        client: SocketAddr::new(from, 40_000),
+        address: to,
+    };
+    let (place, took) = try_attached(folder, &arrival, times.max(1))?;
+    match place {
+        Some(place) => println!(
+            "zone {}: loop {}, listener {}; {} ns a decision",
+            place.zone,
+            place.loop_id,
+            place.listener,
+            took.as_nanos()
+        ),
+        None => println!("left to the kernel: nothing that is steered listens there"),
+    }
     Ok(ExitCode::SUCCESS)
 }
 
