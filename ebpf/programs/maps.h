@@ -24,6 +24,14 @@ struct {
 	__type(value, struct zone_counters);
 } zone_counters SEC(".maps");
 
+/* By port; an array, which takes no call to look up. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, struct port);
+} ports SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 2 * LISTENERS_MAX);

@@ -56,12 +56,19 @@ static __always_inline bool is_mapped(const __u32 address[4])
 static __always_inline const struct listener *listener_of(const struct arrival *arrival)
 {
 	struct listener_key key = { .port = arrival->port };
-	const struct listener *any = bpf_map_lookup_elem(&listeners, &key);
-	const struct listener *exact;
+	__u32 number = arrival->port;
+	const struct port *port = bpf_map_lookup_elem(&ports, &number);
+	const struct listener *exact = 0;
 
-	__builtin_memcpy(key.address, arrival->address, sizeof(key.address));
-	exact = bpf_map_lookup_elem(&listeners, &key);
-	return exact ? exact : any;
+	if (!port)
+		return 0;
+	if (port->flags & PORT_SOME) {
+		__builtin_memcpy(key.address, arrival->address, sizeof(key.address));
+		exact = bpf_map_lookup_elem(&listeners, &key);
+	}
+	if (exact)
+		return exact;
+	return port->flags & PORT_ANY ? &port->any : 0;
 }
 
 /* The zone that the client was taught to go to, unless that was too long ago. */
@@ -114,14 +121,22 @@ static __always_inline __u32 zone_of(const struct arrival *arrival,
 /* Of two loops taken at random from count, the one with fewer connections. */
 static __always_inline const struct loop_word *less_loaded(__u32 first, __u32 count, __u32 *loop)
 {
-	__u32 random = bpf_get_prandom_u32();
-	__u32 one = first + (random & 0xffff) % count;
-	__u32 other = first + (random >> 16) % count;
 	const struct loop_word *left, *right;
+	__u32 one = first, other = first + 1, random;
 
-	/* Of two loops, both. */
-	if (count == 2)
-		other = first + first + 1 - one;
+	if (count == 1) {
+		*loop = one;
+		return bpf_map_lookup_elem(&loop_words, &one);
+	}
+	random = bpf_get_prandom_u32();
+	if (count > 2) {
+		one = first + (random & 0xffff) % count;
+		other = first + (random >> 16) % count;
+	} else if (random & 1) {
+		/* Of two equal ones now the one, now the other. */
+		one = first + 1;
+		other = first;
+	}
 	left = bpf_map_lookup_elem(&loop_words, &one);
 	right = bpf_map_lookup_elem(&loop_words, &other);
 	if (left && right && right->connections < left->connections) {

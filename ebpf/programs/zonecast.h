@@ -53,16 +53,26 @@ struct zone_counters {
 	__u64 rtt_samples;       /* how many are in the sum */
 };
 
-/* A listening address; all zeroes: any. */
+/* A listener at one address. */
 struct listener_key {
 	__u32 address[4];
 	__u16 port;
 	__u16 pad;
 };
 
+/* Of struct port: a listener at any address; listeners at some. */
+#define PORT_ANY 1
+#define PORT_SOME 2
+
 struct listener {
 	__u16 index;
 	__u16 zone;              /* or ZONE_NONE */
+};
+
+/* What there is at a port. */
+struct port {
+	struct listener any;
+	__u32 flags;
 };
 
 /* An address that names a zone, or a stream by its home zone. */

@@ -45,6 +45,7 @@ pub(crate) struct Programs {
 /// The maps that are written from here.
 pub(crate) struct Maps {
     pub(crate) counters: MapHandle,
+    pub(crate) ports: MapHandle,
     pub(crate) listeners: MapHandle,
     pub(crate) destinations: MapHandle,
     pub(crate) affinities: MapHandle,
@@ -211,6 +212,7 @@ fn taken(
     let of = &skeleton.maps;
     let maps = Maps {
         counters: map("zone_counters", &of.zone_counters)?,
+        ports: map("ports", &of.ports)?,
         listeners: map("listeners", &of.listeners)?,
         destinations: map("destinations", &of.destinations)?,
         affinities: map("affinities", &of.affinities)?,
@@ -223,6 +225,7 @@ fn taken(
     let words = map("loop_words", &of.loop_words)?;
     for (name, map, mode) in [
         ("zone_counters", &maps.counters, COUNTERS),
+        ("ports", &maps.ports, DECISIONS),
         ("listeners", &maps.listeners, DECISIONS),
         ("destinations", &maps.destinations, DECISIONS),
         ("affinities", &maps.affinities, DECISIONS),

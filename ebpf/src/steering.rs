@@ -16,6 +16,10 @@ use crate::plain::{Plain, bytes, of_bytes};
 use crate::skeleton::types;
 use crate::{LoopWords, address};
 
+/// As in `programs/zonecast.h`.
+const PORT_ANY: u32 = 1;
+const PORT_SOME: u32 = 2;
+
 /// Which rule an address of a zone or a stream counts under: as in `programs/zonecast.h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u16)]
@@ -95,16 +99,27 @@ impl Steering {
     /// # Errors
     /// [`Error::Map`].
     pub fn listen(&self, index: u16, at: SocketAddr, zone: Option<u16>) -> Result<(), Error> {
-        let key = types::listener_key {
-            address: address::words(at.ip()),
-            port: at.port(),
-            pad: 0,
-        };
         let listener = types::listener {
             index,
             zone: zone.unwrap_or(u16::MAX),
         };
-        put("listeners", &self.maps.listeners, &key, &listener)
+        let number = u32::from(at.port());
+        let known = self.maps.ports.lookup(bytes(&number), MapFlags::ANY);
+        let known = known.map_err(Error::map("ports"))?;
+        let mut port: types::port = known.as_deref().and_then(of_bytes).unwrap_or_default();
+        if at.ip().is_unspecified() {
+            port.any = listener;
+            port.flags |= PORT_ANY;
+        } else {
+            let key = types::listener_key {
+                address: address::words(at.ip()),
+                port: at.port(),
+                pad: 0,
+            };
+            put("listeners", &self.maps.listeners, &key, &listener)?;
+            port.flags |= PORT_SOME;
+        }
+        put("ports", &self.maps.ports, &number, &port)
     }
 
     /// Gives the programs a loop's listening socket. Whatever it accepts from here on is counted by

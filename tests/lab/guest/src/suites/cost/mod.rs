@@ -8,6 +8,7 @@ pub(crate) mod bare;
 mod cable;
 mod counts;
 mod curve;
+mod decision;
 mod peers;
 mod rows;
 mod viewer;
@@ -81,6 +82,12 @@ pub(super) fn run(report: &mut Report) -> Result<(), Stop> {
         Ok(format!("after {} instructions", counts::quiet()?))
     });
     let wanted = wanted();
+    if wanted
+        .iter()
+        .any(|word| decision::NAME.contains(word.as_str()))
+    {
+        let _ = report.step(decision::NAME, decision::measure);
+    }
     for row in ROWS.iter().chain(&curve::ROWS) {
         if wanted.iter().any(|word| row.is_meant(word)) {
             let _ = report.step(row.name, || {
