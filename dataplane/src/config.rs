@@ -52,6 +52,17 @@ pub struct Redirects {
 }
 
 impl Redirects {
+    /// The host of a stream, where its id is a label of a host name: that is what a certificate's wildcard
+    /// covers.
+    #[must_use]
+    pub fn stream_host(&self, id: &str) -> Option<String> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        let is_label =
+            id.len() <= 63 && id.bytes().all(plain) && !id.starts_with('-') && !id.ends_with('-');
+        let (before, after) = self.stream.as_ref().filter(|_| is_label)?;
+        Some(format!("{before}{id}{after}"))
+    }
+
     /// Whether nobody is sent anywhere.
     #[must_use]
     pub fn is_empty(&self) -> bool {

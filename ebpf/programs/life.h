@@ -32,8 +32,8 @@ static __always_inline void count_closed(struct bpf_sock_ops *ctx, struct zone_c
 	counters->bytes_acked += ctx->bytes_acked;
 	counters->rtt_us_sum += ctx->srtt_us >> 3;
 	counters->rtt_samples++;
-	if (peers_wanted)
-		bpf_map_delete_elem(&peers, &cookie);
+	/* It may be noted from a time when they were wanted. */
+	bpf_map_delete_elem(&peers, &cookie);
 }
 
 SEC("sockops")

@@ -67,7 +67,9 @@ static __always_inline const struct listener *listener_of(const struct arrival *
 		exact = bpf_map_lookup_elem(&listeners, &key);
 	}
 	if (exact)
-		return exact;
+		return exact->index == LISTENER_NONE ? 0 : exact;
+	if (port->flags & PORT_ANY_IPV4 && is_mapped(arrival->address))
+		return &port->any_ipv4;
 	return port->flags & PORT_ANY ? &port->any : 0;
 }
 
@@ -89,7 +91,8 @@ static __always_inline bool zone_by_affinity(const struct arrival *arrival, __u3
 	if (!affinity || bpf_ktime_get_coarse_ns() - affinity->taught_ns >= affinity_ns)
 		return false;
 	*zone = affinity->zone;
-	return true;
+	/* Of a time when there were more. */
+	return affinity->zone < zones_count;
 }
 
 /* The first rule that knows the zone; RULE_ANY where none does. */

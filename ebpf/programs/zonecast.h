@@ -60,9 +60,13 @@ struct listener_key {
 	__u16 pad;
 };
 
-/* Of struct port: a listener at any address; listeners at some. */
+/* Of struct port: a listener at any address, and of IPv4 alone; listeners at some. */
 #define PORT_ANY 1
 #define PORT_SOME 2
+#define PORT_ANY_IPV4 4
+
+/* No listener of ours: the kernel's own choice. */
+#define LISTENER_NONE 0xffff
 
 struct listener {
 	__u16 index;
@@ -72,6 +76,7 @@ struct listener {
 /* What there is at a port. */
 struct port {
 	struct listener any;
+	struct listener any_ipv4;
 	__u32 flags;
 };
 

@@ -1,21 +1,23 @@
 //! Where maps and links are pinned, so that they outlive a daemon.
 //!
 //! ```text
-//! /sys/fs/bpf/zonecast/          locked by the daemon that steers
-//!   links/                       0700
+//! /sys/fs/bpf/zonecast/
+//!   links/                       0700, locked by the daemon that steers
 //!     lookup  life               the attached programs, replaced in place
 //!   v1/                          the version of the maps' layout
 //!     zone_counters  live        0444: anybody counts
 //!     destinations  sockets  …   0600: what decides
 //! ```
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, Permissions};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock, statfs};
+use rustix::fs::{
+    AtFlags, Dir, FlockOperation, Mode, OFlags, fchmod, flock, fstatfs, open, statfs, unlinkat,
+};
 use rustix::mount::{MountFlags, mount};
 
 use crate::Error;
@@ -59,7 +61,8 @@ impl Folder {
             ));
         }
         make(root, OPEN)?;
-        let lock = File::open(root).map_err(Error::folder(root))?;
+        // Who may not open it may not lock it either.
+        let lock = make(&root.join("links"), CLOSED)?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 return Err(Error::InUse {
@@ -70,12 +73,48 @@ impl Folder {
         }
         let folder = Self {
             root: root.to_owned(),
-            _lock: lock.into(),
+            _lock: lock,
             notes,
         };
-        make(&folder.root.join("links"), CLOSED)?;
         make(&versioned(&folder.root), OPEN)?;
         Ok(folder)
+    }
+
+    /// Locks a folder that is there; `None` where nothing was ever pinned. Nothing is made or mounted.
+    ///
+    /// # Errors
+    /// [`Error::InUse`], or what a file operation says.
+    pub fn existing(root: &Path) -> Result<Option<Self>, Error> {
+        match root.try_exists() {
+            Ok(true) if is_bpffs(root) => Self::claim(root).map(Some),
+            Ok(_) => Ok(None),
+            Err(error) => Err(Error::folder(root)(error)),
+        }
+    }
+
+    /// Whether [`Folder::claim`] is to be expected to work; nothing is changed.
+    ///
+    /// # Errors
+    /// What it would fail with.
+    pub fn check(root: &Path) -> Result<(), Error> {
+        let parent = root.parent().unwrap_or(Path::new("/"));
+        let no_bpffs = |error| Error::NoBpffs {
+            path: root.to_owned(),
+            at: parent.to_owned(),
+            error,
+        };
+        if !is_bpffs(parent) {
+            let empty = fs::read_dir(parent).map_err(no_bpffs)?.next().is_none();
+            return match (empty, rustix::process::geteuid().is_root()) {
+                (true, true) => Ok(()),
+                (false, _) => Err(no_bpffs(io::ErrorKind::DirectoryNotEmpty.into())),
+                (_, false) => Err(no_bpffs(io::ErrorKind::PermissionDenied.into())),
+            };
+        }
+        let there = if root.exists() { root } else { parent };
+        rustix::fs::access(there, rustix::fs::Access::WRITE_OK)
+            .map_err(|error| Error::folder(there)(error.into()))?;
+        Self::existing(root).map(drop)
     }
 
     /// Where it is.
@@ -106,14 +145,20 @@ impl Folder {
     /// What a file operation says.
     pub fn remove(self) -> Result<(), Error> {
         for folder in [self.root.join("links"), versioned(&self.root)] {
-            let entries = fs::read_dir(&folder).map_err(Error::folder(&folder))?;
-            for entry in entries {
-                let path = entry.map_err(Error::folder(&folder))?.path();
-                fs::remove_file(&path).map_err(Error::folder(&path))?;
+            let of = |error: rustix::io::Errno| Error::folder(&folder)(error.into());
+            let opened = open_folder(&folder)?;
+            for entry in Dir::read_from(&opened).map_err(of)? {
+                let entry = entry.map_err(of)?;
+                let name = entry.file_name();
+                if !matches!(name.to_bytes(), b"." | b"..") {
+                    unlinkat(&opened, name, AtFlags::empty()).map_err(of)?;
+                }
             }
             fs::remove_dir(&folder).map_err(Error::folder(&folder))?;
         }
-        fs::remove_dir(&self.root).map_err(Error::folder(&self.root))
+        // Its parent may be somebody else's; an empty folder is no matter.
+        drop(fs::remove_dir(&self.root));
+        Ok(())
     }
 }
 
@@ -142,14 +187,29 @@ fn name_of(path: &Path) -> String {
         .unwrap_or_default()
 }
 
-fn make(folder: &Path, mode: u32) -> Result<(), Error> {
+/// Makes a folder, or takes the one that is there.
+fn make(folder: &Path, mode: u32) -> Result<OwnedFd, Error> {
     match fs::create_dir(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
             return Err(Error::folder(folder)(error));
         }
         _ => {}
     }
-    fs::set_permissions(folder, Permissions::from_mode(mode)).map_err(Error::folder(folder))
+    let opened = open_folder(folder)?;
+    fchmod(&opened, Mode::from_raw_mode(mode))
+        .map_err(|error| Error::folder(folder)(error.into()))?;
+    Ok(opened)
+}
+
+/// A real folder in a bpffs: a link to another would lead root astray.
+fn open_folder(folder: &Path) -> Result<OwnedFd, Error> {
+    let of = |error: rustix::io::Errno| Error::folder(folder)(error.into());
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let opened = open(folder, flags, Mode::empty()).map_err(of)?;
+    match fstatfs(&opened).map_err(of)?.f_type {
+        BPF_FS_MAGIC => Ok(opened),
+        _ => Err(Error::folder(folder)(io::Error::other("it is in no bpffs"))),
+    }
 }
 
 fn is_bpffs(path: &Path) -> bool {

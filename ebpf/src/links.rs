@@ -66,12 +66,16 @@ impl Target<'_> {
 /// # Errors
 /// What the kernel says; what was attached is as it was.
 pub(crate) fn put(program: impl AsFd, target: Target<'_>, path: &Path) -> io::Result<Put> {
-    if let Ok(link) = open(path) {
-        if target.is_of(link.as_fd()).unwrap_or(false) {
+    match open(path) {
+        Ok(link) if target.is_of(link.as_fd()).unwrap_or(false) => {
             replace(link.as_fd(), program.as_fd())?;
             return Ok(Put::Replaced);
         }
-        std::fs::remove_file(path)?;
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        // Attached elsewhere; or a list of another user's, which nobody misses.
+        Ok(_) => std::fs::remove_file(path)?,
+        Err(_) if matches!(target, Target::Sockets) => std::fs::remove_file(path)?,
+        Err(error) => return Err(error),
     }
     let link = create(program.as_fd(), target)?;
     pin(&link, path)?;

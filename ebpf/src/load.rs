@@ -112,6 +112,8 @@ pub(crate) fn attempt<'a>(
     place: &'a mut MaybeUninit<libbpf_rs::OpenObject>,
     notes: &mut Vec<String>,
 ) -> Result<ZonecastSkel<'a>, Error> {
+    // What it would print is in our own errors.
+    libbpf_rs::set_print(None);
     let refused = |error| Error::Load { error };
     let mut open = ZonecastSkelBuilder::default()
         .open(place)

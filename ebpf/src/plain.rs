@@ -21,7 +21,7 @@ plain! {
     zone_counters: 120,
     listener_key: 20,
     listener: 4,
-    port: 8,
+    port: 12,
     destination_key: 16,
     destination: 4,
     affinity_key: 28,

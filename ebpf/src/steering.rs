@@ -19,6 +19,7 @@ use crate::{LoopWords, address};
 /// As in `programs/zonecast.h`.
 const PORT_ANY: u32 = 1;
 const PORT_SOME: u32 = 2;
+const PORT_ANY_IPV4: u32 = 4;
 
 /// Which rule an address of a zone or a stream counts under: as in `programs/zonecast.h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,15 +100,31 @@ impl Steering {
     /// # Errors
     /// [`Error::Map`].
     pub fn listen(&self, index: u16, at: SocketAddr, zone: Option<u16>) -> Result<(), Error> {
-        let listener = types::listener {
-            index,
-            zone: zone.unwrap_or(u16::MAX),
-        };
+        let zone = zone.unwrap_or(u16::MAX);
+        self.listener(at, types::listener { index, zone })
+    }
+
+    /// Leaves what comes to this address to the kernel, whatever listens at any address of the port.
+    ///
+    /// # Errors
+    /// [`Error::Map`].
+    pub fn leave(&self, at: SocketAddr) -> Result<(), Error> {
+        if at.ip().is_unspecified() {
+            return Ok(());
+        }
+        let (index, zone) = (u16::MAX, u16::MAX);
+        self.listener(at, types::listener { index, zone })
+    }
+
+    fn listener(&self, at: SocketAddr, listener: types::listener) -> Result<(), Error> {
         let number = u32::from(at.port());
         let known = self.maps.ports.lookup(bytes(&number), MapFlags::ANY);
         let known = known.map_err(Error::map("ports"))?;
         let mut port: types::port = known.as_deref().and_then(of_bytes).unwrap_or_default();
-        if at.ip().is_unspecified() {
+        if at.ip().is_unspecified() && at.is_ipv4() {
+            port.any_ipv4 = listener;
+            port.flags |= PORT_ANY_IPV4;
+        } else if at.ip().is_unspecified() {
             port.any = listener;
             port.flags |= PORT_ANY;
         } else {

@@ -163,6 +163,34 @@ fn the_rest_is_left_to_the_kernel() {
     assert_eq!(sums[1].missed, [0, 1, 0]);
 }
 
+/// A listener of IPv4 alone beside one of IPv6, and an address that is somebody else's in the midst of both.
+#[test]
+fn families_and_strangers_share_a_port() {
+    if !own_namespace() {
+        return;
+    }
+    let Some(bench) = Bench::new("share-port", Duration::from_secs(600)) else {
+        return;
+    };
+    let steering = &bench.steering;
+    let any4: SocketAddr = format!("0.0.0.0:{PORT}").parse().unwrap();
+    steering.listen(1, any4, Some(1)).unwrap();
+    steering
+        .leave(format!("192.0.2.5:{PORT}").parse().unwrap())
+        .unwrap();
+    let zone_0 = "fd00::2".parse().unwrap();
+    steering.destination(zone_0, 0, Rule::Stream).unwrap();
+    let to = |client: &str, host: &str| {
+        let arrival = arrival(client, &format!("{host}:{PORT}"));
+        let socket = steering.trial(&arrival, 1).unwrap().socket;
+        socket.map(|socket| bench.zone_of(socket))
+    };
+    assert_eq!(to(CLIENT, "[fd00::2]"), Some(0));
+    assert_eq!(to("198.51.100.1:5", "192.0.2.6"), Some(1));
+    assert_eq!(to("198.51.100.1:5", "192.0.2.5"), None);
+    assert!(counted(&bench).iter().all(|sum| sum.missed == [0; 3]));
+}
+
 /// One decision takes some hundred nanoseconds; printed, since clocks gate nothing.
 #[test]
 fn a_decision_is_short() {

@@ -40,26 +40,20 @@ pub(super) fn location(
 
 /// The stream's host, where its id can stand in a name; else its home zone's.
 fn host_of(redirects: &Redirects, stream: &Stream) -> Option<String> {
-    let of_stream = redirects.stream.as_ref().filter(|_| is_label(&stream.id));
     let of_zone = || redirects.zones.get(usize::from(stream.zone.0))?.clone();
-    of_stream
-        .map(|(before, after)| format!("{before}{}{after}", stream.id))
-        .or_else(of_zone)
+    redirects.stream_host(&stream.id).or_else(of_zone)
 }
 
-/// One label of a host name.
-fn is_label(id: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    id.len() <= 63 && id.bytes().all(plain) && !id.starts_with('-') && !id.ends_with('-')
-}
-
-/// The same host; of a port only one of the two need speak.
+/// The same host; a port counts where both say one.
 fn is_same(asked: &str, host: &str) -> bool {
-    let name = |text: &str| match text.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name.to_owned(),
-        _ => text.to_owned(),
+    let split = |text: &'_ str| match text.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => {
+            (name.to_ascii_lowercase(), Some(port.to_owned()))
+        }
+        _ => (text.to_ascii_lowercase(), None),
     };
-    asked.eq_ignore_ascii_case(host) || name(asked).eq_ignore_ascii_case(&name(host))
+    let ((asked, asked_port), (host, port)) = (split(asked), split(host));
+    asked == host && (asked_port == port || asked_port.is_none() || port.is_none())
 }
 
 #[cfg(test)]
@@ -73,15 +67,20 @@ mod tests {
         assert!(is_same("z1.live.example", "z1.live.example:8443"));
         assert!(is_same("[::1]:80", "[::1]"));
         assert!(!is_same("z0.live.example", "z1.live.example"));
+        assert!(!is_same("live.example:8081", "live.example:8082"));
     }
 
-    /// What a certificate's wildcard covers is one label.
+    /// A stream has a host where its id is one label.
     #[test]
     fn labels() {
-        assert!(is_label("news-1") && is_label("N"));
-        for id in ["a.b", "a_b", "-a", "a-"] {
-            assert!(!is_label(id), "{id}");
+        let redirects = Redirects {
+            zones: Vec::new(),
+            stream: Some(("live-".to_owned(), ".example".to_owned())),
+        };
+        let host = |id: &str| redirects.stream_host(id);
+        assert_eq!(host("News-1"), Some("live-News-1.example".to_owned()));
+        for id in ["a.b", "a_b", "-a", "a-", &"x".repeat(64)] {
+            assert_eq!(host(id), None, "{id}");
         }
-        assert!(!is_label(&"x".repeat(64)));
     }
 }

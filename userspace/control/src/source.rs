@@ -25,7 +25,7 @@ pub trait Source: Send + Sync + 'static {
 pub struct InKernel {
     /// How connections get to zones, as [`crate::Path::as_str`].
     pub path: &'static str,
-    /// By zone; the last of connections that were given to none.
+    /// By zone; the last of connections that were given to none. Empty where nobody counts.
     pub zones: Vec<ZoneSums>,
 }
 
@@ -48,7 +48,7 @@ impl Source for Dataplane {
 /// while the last responses finish.
 pub struct Late<S> {
     current: Mutex<Option<Arc<S>>>,
-    kernel: OnceLock<(&'static str, Counters)>,
+    kernel: OnceLock<(&'static str, Option<Counters>)>,
     draining: AtomicBool,
 }
 
@@ -68,9 +68,9 @@ impl<S> Late<S> {
         *self.lock() = Some(source);
     }
 
-    /// Programs in the kernel count, and steer by this path.
-    pub fn set_kernel(&self, path: &'static str, counters: Counters) {
-        // A second one would be a second start.
+    /// Connections get to zones by this path, and programs in the kernel count them if there are counters.
+    /// Who says it first is right.
+    pub fn set_kernel(&self, path: &'static str, counters: Option<Counters>) {
         drop(self.kernel.set((path, counters)));
     }
 
@@ -110,11 +110,11 @@ impl<S: Source> Source for Late<S> {
 
     fn in_kernel(&self) -> Option<InKernel> {
         let (path, counters) = self.kernel.get()?;
-        let zones = counters.zones();
+        let zones = counters.as_ref().map(Counters::zones).transpose();
         let zones = zones.inspect_err(|error| tracing::warn!(%error, "steering is not counted"));
         Some(InKernel {
             path,
-            zones: zones.ok()?,
+            zones: zones.ok().flatten().unwrap_or_default(),
         })
     }
 

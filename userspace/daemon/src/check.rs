@@ -43,6 +43,7 @@ impl fmt::Display for Summary<'_> {
         )?;
         zones(settings, f)?;
         listeners(settings, f)?;
+        steering(settings, f)?;
         streams(settings, f)?;
         let state = settings.state_dir.as_ref();
         let state = state.map_or("nothing is kept".to_owned(), |dir| {
@@ -141,6 +142,30 @@ fn listeners(settings: &Settings, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         )?;
     }
     writeln!(f, "admin         at {}", written(&settings.admin))
+}
+
+fn steering(settings: &Settings, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Some(steering) = &settings.steering else {
+        return writeln!(
+            f,
+            "steering      off: the kernel spreads viewers over all loops"
+        );
+    };
+    write!(
+        f,
+        "steering      where the kernel lets us, pinned in {}",
+        steering.folder.display()
+    )?;
+    if let Some(prefix) = &steering.streams {
+        write!(f, "; streams in {prefix}")?;
+    }
+    writeln!(f)?;
+    for names in &steering.zones {
+        let addresses = names.addresses.iter().map(ToString::to_string);
+        let named: Vec<String> = addresses.chain(names.interfaces.iter().cloned()).collect();
+        writeln!(f, "              zone {}: {}", names.zone, named.join(", "))?;
+    }
+    Ok(())
 }
 
 fn streams(settings: &Settings, f: &mut fmt::Formatter<'_>) -> fmt::Result {

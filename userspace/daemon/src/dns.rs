@@ -61,8 +61,13 @@ fn lines(settings: &Settings, more_streams: &[config::StreamId]) -> Vec<Line> {
     let configured = settings.streams.iter().map(|s| (s.id.clone(), s.zone));
     let more = more_streams.iter().map(|id| (id.as_str().to_owned(), None));
     for (id, zone) in configured.chain(more) {
-        let Some((before, after)) = &settings.redirects.stream else {
+        if settings.redirects.stream.is_none() {
             break;
+        }
+        let Some(host) = settings.redirects.stream_host(&id) else {
+            let why = "no label of a host name: viewers are sent to its zone's host".to_owned();
+            lines.push(Line::Missing { name: id, why });
+            continue;
         };
         let addresses = match (steering.stream_prefix.0, zone) {
             (Some(prefix), _) => vec![prefix.address(&id).into()],
@@ -70,14 +75,17 @@ fn lines(settings: &Settings, more_streams: &[config::StreamId]) -> Vec<Line> {
             (None, None) => Vec::new(),
         };
         let why = || "no steering.stream_prefix, and its zone is not fixed".to_owned();
-        add(&mut lines, &format!("{before}{id}{after}"), addresses, why);
+        add(&mut lines, &host, addresses, why);
     }
     lines
 }
 
-/// The records of one host; a port is no part of a name.
+/// The records of one host; a port is no part of a name, and an address needs no record.
 fn add(lines: &mut Vec<Line>, host: &str, addresses: Vec<IpAddr>, why: impl Fn() -> String) {
     let name = host.split(':').next().unwrap_or(host).to_owned();
+    if host.starts_with('[') || name.parse::<IpAddr>().is_ok() {
+        return;
+    }
     if addresses.is_empty() {
         let why = why();
         return lines.push(Line::Missing { name, why });

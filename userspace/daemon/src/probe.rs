@@ -35,7 +35,7 @@ pub fn refused(settings: &Settings, held: &[SocketAddr]) -> Vec<(io::ErrorKind, 
         all.push((format!("listeners[{index}].listen"), &listener.address));
     }
     let is_held = |address: &ListenAddress| match address {
-        ListenAddress::Tcp(address) => held.contains(address),
+        ListenAddress::Tcp(address) => held.iter().any(|held| overlaps(*held, *address)),
         ListenAddress::Unix(_) => false,
     };
     let missing = all.into_iter().filter(|(_, address)| !is_held(address));
@@ -45,6 +45,12 @@ pub fn refused(settings: &Settings, held: &[SocketAddr]) -> Vec<(io::ErrorKind, 
         Some((error.kind(), settings.problem(&key, text)))
     });
     refused.collect()
+}
+
+/// Whether our own socket at `held` would keep another from being bound.
+fn overlaps(held: SocketAddr, address: SocketAddr) -> bool {
+    let any = held.ip().is_unspecified() || address.ip().is_unspecified();
+    held.port() == address.port() && (any || held.ip() == address.ip())
 }
 
 fn try_one(address: &ListenAddress) -> io::Result<()> {

@@ -33,7 +33,7 @@ fn start_reload_and_stop() {
     daemon.signal(Signal::HUP);
     let refused = daemon.logged("reload refused");
     assert!(
-        refused.contains("zonecast.toml:18: streams[0].ring: 1MiB is less than"),
+        refused.contains("zonecast.toml:20: streams[0].ring: 1MiB is less than"),
         "{refused}"
     );
     assert!(daemon.told().starts_with("RELOADING=1\nMONOTONIC_USEC="));
@@ -92,7 +92,7 @@ fn an_address_in_use_is_named() {
     );
     let config = common::write(&folder, "zonecast.toml", &text);
     let expected = format!(
-        "zonecast.toml:10: ingest.listen: {address}: the address is in use by another process"
+        "zonecast.toml:12: ingest.listen: {address}: the address is in use by another process"
     );
     let run = |command| {
         let mut daemon = Command::new(env!("CARGO_BIN_EXE_zonecast"));

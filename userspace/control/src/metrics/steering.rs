@@ -56,6 +56,9 @@ pub(super) fn families(page: &mut Page, kernel: &InKernel) {
     );
     page.family(name, Kind::Gauge, help);
     page.sample(&[("path", kernel.path)], 1);
+    if kernel.zones.is_empty() {
+        return;
+    }
     // The last is of connections that no zone was found for.
     let zones: Vec<(String, &ZoneSums)> = kernel
         .zones
@@ -68,7 +71,7 @@ pub(super) fn families(page: &mut Page, kernel: &InKernel) {
         .collect();
     let (name, help) = (
         "zonecast_steered_total",
-        "Connections that were sent to the zone, by the rule that decided.",
+        "Decisions for the zone, by rule; strays and trials are among them.",
     );
     page.family(name, Kind::Counter, help);
     for (zone, sums) in zones.iter().take(zones.len().saturating_sub(1)) {
@@ -78,7 +81,7 @@ pub(super) fn families(page: &mut Page, kernel: &InKernel) {
     }
     let (name, help) = (
         "zonecast_steering_missed_total",
-        "Connections meant for the zone and left to the kernel, by reason.",
+        "Decisions for the zone that were left to the kernel, by reason.",
     );
     page.family(name, Kind::Counter, help);
     for (zone, sums) in &zones {

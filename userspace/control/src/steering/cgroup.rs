@@ -1,20 +1,18 @@
-//! The process's own cgroup, in the second version's tree: sockets belong to it from their making.
+//! Where sockets are counted: the root of the second version's cgroups.
+//!
+//! Not the process's own: a connection belongs to the cgroup in which its listening socket was made, and
+//! one that was handed on was made in an earlier daemon's. Sockets that are not tagged are not counted.
 
 use std::fs;
 use std::path::PathBuf;
 
 /// Where it is, or why that is not known.
-pub(super) fn own() -> Result<PathBuf, String> {
-    let read = |path: &str| fs::read_to_string(path).map_err(|error| format!("{path}: {error}"));
-    let mounts = read("/proc/self/mountinfo")?;
-    let root = mounts
-        .lines()
-        .find_map(mounted_at)
-        .ok_or("no cgroup2 is mounted")?;
-    let groups = read("/proc/self/cgroup")?;
-    let own = groups.lines().find_map(|line| line.strip_prefix("0::"));
-    let own = own.ok_or("/proc/self/cgroup names no cgroup2")?;
-    Ok(PathBuf::from(root).join(own.trim_start_matches('/')))
+pub(super) fn root() -> Result<PathBuf, String> {
+    let path = "/proc/self/mountinfo";
+    let mounts = fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
+    let root = mounts.lines().find_map(mounted_at);
+    root.map(PathBuf::from)
+        .ok_or_else(|| "no cgroup2 is mounted".to_owned())
 }
 
 /// Where a line of mountinfo mounts a cgroup2: `… root MOUNTPOINT options … - cgroup2 …`.

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
-use zonecast_dataplane::{Dataplane, SteeringBoard};
+use zonecast_dataplane::{Dataplane, ListenAddress, SteeringBoard};
 use zonecast_ebpf::{Error, Folder, LoopWords, Rule, Shape, Steering as Programs};
 use zonecast_numa::zones::Zone;
 
@@ -149,7 +149,8 @@ impl Loaded {
             loops: zones.iter().map(|z| z.loop_cpus.len() as u32).collect(),
             listeners: listeners as u32,
             affinity: config.affinity,
-            ends: zones.len() > 1,
+            // Loops know both ends themselves, where they are asked for them.
+            ends: false,
         };
         let programs = zonecast_ebpf::load(folder, &shape)?;
         let board = Arc::new(Board {
@@ -186,6 +187,14 @@ impl Loaded {
                 programs.socket(index, *id, socket)?;
             }
             programs.listen(index, listener.address, listener.zone)?;
+        }
+        let steered = |at: &SocketAddr| dataplane.steerable().iter().any(|s| s.address == *at);
+        for bound in dataplane.addresses() {
+            if let ListenAddress::Tcp(at) = bound.address
+                && !steered(&at)
+            {
+                programs.leave(at)?;
+            }
         }
         for names in &config.zones {
             for address in &names.addresses {
@@ -244,7 +253,7 @@ fn attach(programs: &Programs, dataplane: &Dataplane, notes: &mut Vec<String>) -
         Ok(_) => Path::Lookup,
         Err(error) => among_sockets(programs, dataplane, &error),
     };
-    match cgroup::own() {
+    match cgroup::root() {
         Ok(cgroup) => {
             if let Err(error) = programs.attach_life(&cgroup) {
                 notes.push(format!("steering: connections are not counted: {error}"));

@@ -75,7 +75,7 @@ mod tests {
         let news = prefix.address("news");
         assert_eq!(news.segments()[..4], [0x2001, 0xdb8, 0x5eed, 0]);
         // The end is bytes 8 to 15 of SHA-256("news").
-        assert_eq!(news.to_string(), "fd00:5eed::c2c2:6217:bf3b:725c");
+        assert_eq!(news.to_string(), "2001:db8:5eed:0:c2c2:6217:bf3b:725c");
         let all: std::collections::HashSet<_> = (0..10_000)
             .map(|n| prefix.address(&format!("s{n}")))
             .collect();

@@ -52,10 +52,16 @@ fn zones(settings: &Settings, report: &mut Report<'_>) {
     }
 }
 
-/// An address names one zone.
+/// An address names one zone, and so does an interface.
 fn zone_addresses(file: &File, report: &mut Report<'_>) {
-    let mut seen = BTreeMap::new();
+    let (mut seen, mut interfaces) = (BTreeMap::new(), BTreeMap::new());
     for (key, names) in numbered("steering.zones", &file.steering.zones) {
+        for interface in &names.interfaces {
+            let key = format!("{key}.interfaces");
+            if let Some(first) = interfaces.insert(interface, key.clone()) {
+                report.error(&key, format!("{interface:?} is in {first} already"));
+            }
+        }
         for address in &names.addresses {
             let address = address.to_canonical();
             let key = format!("{key}.addresses");

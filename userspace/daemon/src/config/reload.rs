@@ -46,6 +46,8 @@ fn merge(running: &File, new: &File) -> File {
 fn unchangeable(new: &File, merged: &File) -> Vec<&'static str> {
     let differs = [
         ("state_dir", new.state_dir != merged.state_dir),
+        ("holder", new.holder != merged.holder),
+        ("steering", new.steering != merged.steering),
         ("zones", new.zones != merged.zones),
         ("control_cpus", new.control_cpus != merged.control_cpus),
         ("memory", new.memory != merged.memory),

@@ -1,6 +1,7 @@
 //! How viewers' connections would get to zones.
 
 use serde::Serialize;
+use zonecast_ebpf::Folder;
 
 use crate::config::Settings;
 
@@ -24,6 +25,14 @@ pub(super) fn look(settings: &Settings) -> Steering {
             change: Some("steering.mode = \"auto\""),
         };
     };
+    let folder = Folder::check(&config.folder);
+    if let Err(error) = folder {
+        return Steering {
+            path: "spread",
+            why: format!("the kernel spreads viewers over all loops: {error}"),
+            change: Some("steering.folder in a bpffs, that it may write and no other daemon has"),
+        };
+    }
     match zonecast_ebpf::probe() {
         Ok(()) => Steering {
             path: "sk_lookup",

@@ -18,6 +18,7 @@ use zonecast_io::listen::bind_unix;
 
 use super::wire::{FDS_MAX, receive, send};
 use crate::cli::HoldArguments;
+use crate::serve::privileges::raise_descriptors;
 
 /// Whoever is silent in mid-talk for this long is left.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -37,6 +38,7 @@ const DONE: u8 = b'o';
 /// # Errors
 /// The socket cannot be made.
 pub fn run(arguments: &HoldArguments) -> anyhow::Result<ExitCode> {
+    raise_descriptors().context("RLIMIT_NOFILE")?;
     let path = &arguments.socket;
     let listener = bind_unix(path, MODE).with_context(|| path.display().to_string())?;
     let listener = UnixListener::from(listener);
@@ -79,6 +81,7 @@ fn collect(from: &UnixStream) -> io::Result<Vec<OwnedFd>> {
     loop {
         let (said, some) = receive(from)?;
         match said {
+            SOCKETS if some.is_empty() => return Err(io::Error::other("no sockets in a message")),
             SOCKETS if sockets.len() + some.len() <= SOCKETS_MAX => sockets.extend(some),
             END => return Ok(sockets),
             SOCKETS => return Err(io::Error::other("too many sockets")),

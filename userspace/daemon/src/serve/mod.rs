@@ -121,6 +121,8 @@ async fn serve(
     source.set(dataplane.clone());
     let steering =
         loaded.and_then(|loaded| steering::start(loaded, &settings, &dataplane, &source));
+    // Unless it was said already.
+    source.set_kernel("spread", None);
     let watched = source.clone();
     let watchdog = Watchdog::start(
         move || {

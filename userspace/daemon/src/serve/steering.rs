@@ -1,11 +1,12 @@
 //! Steering, if the configuration wants it and the kernel lets us: around the data plane's start, and
 //! while it runs.
 
+use std::path::Path as FilePath;
 use std::sync::Arc;
 
 use zonecast_control::{Late, Loaded, Path, Steering};
 use zonecast_dataplane::{Config, Dataplane, ListenAddress};
-use zonecast_ebpf::Counters;
+use zonecast_ebpf::{Counters, Error, Folder};
 
 use crate::config::Settings;
 
@@ -15,19 +16,45 @@ use crate::config::Settings;
 pub(super) fn load(settings: &Settings, config: &mut Config) -> Option<Loaded> {
     let Some(wanted) = settings.steering.clone() else {
         tracing::info!("steering: off; the kernel spreads viewers over all loops");
+        remove(&settings.file.steering.folder);
         return None;
     };
     let is_tcp = |address: &ListenAddress| matches!(address, ListenAddress::Tcp(_));
     let listeners = settings.listeners.iter().filter(|l| is_tcp(&l.address));
-    match Loaded::load(wanted, &settings.planned.zones, listeners.count()) {
-        Ok(loaded) => {
-            config.steering_board = Some(loaded.board());
-            Some(loaded)
-        }
-        Err(error) => {
-            tracing::info!("steering: spread by the kernel over all loops: {error}");
-            None
-        }
+    let loaded = Loaded::load(wanted, &settings.planned.zones, listeners.count());
+    let loaded = loaded.map_err(|error| spread(settings, &error)).ok()?;
+    config.steering_board = Some(loaded.board());
+    Some(loaded)
+}
+
+/// Programs of an earlier daemon would go on steering to sockets that it has handed to us.
+fn remove(folder: &FilePath) {
+    let removed = match Folder::existing(folder) {
+        Ok(Some(folder)) => folder.remove(),
+        Ok(None) => return,
+        Err(error) => Err(error),
+    };
+    match removed {
+        Ok(()) => tracing::info!("steering: an earlier daemon's programs are removed"),
+        Err(error) => tracing::warn!(
+            %error,
+            "steering: an earlier daemon's programs may still steer; `zonecast zones --clear` removes them"
+        ),
+    }
+}
+
+/// The kernel spreads viewers: a matter of course, or what somebody has to know who has named zones or
+/// streams.
+fn spread(settings: &Settings, error: &Error) {
+    let steering = &settings.file.steering;
+    let was_wanted = steering.stream_prefix.0.is_some() || !steering.zones.is_empty();
+    if was_wanted {
+        tracing::warn!("steering: spread by the kernel over all loops: {error}");
+    } else {
+        tracing::info!("steering: spread by the kernel over all loops: {error}");
+    }
+    if !matches!(error, Error::InUse { .. }) {
+        remove(&steering.folder);
     }
 }
 
@@ -54,7 +81,7 @@ pub(super) fn start(
         path => tracing::info!("steering: {}: {}", path.as_str(), path.why()),
     }
     match folder.map(Counters::open) {
-        Some(Ok(counters)) => source.set_kernel(steering.path().as_str(), counters),
+        Some(Ok(counters)) => source.set_kernel(steering.path().as_str(), Some(counters)),
         Some(Err(error)) => tracing::warn!(%error, "steering is not in the metrics"),
         None => {}
     }

@@ -109,7 +109,7 @@ impl Notifier {
                 .map_err(|error| io::Error::from(*error))
                 .and_then(|address| send(socket, Some(address), text.as_bytes(), some));
             if let Err(error) = stored {
-                tracing::debug!(%error, "the supervisor does not store sockets");
+                tracing::warn!(%error, "the supervisor does not store listening sockets");
             }
         }
     }

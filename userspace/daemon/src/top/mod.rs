@@ -11,9 +11,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
-use zonecast_ebpf::Counters;
 
 use crate::cli::TopArguments;
 use sample::{Rates, Sample};
@@ -30,8 +28,7 @@ pub fn run(arguments: &TopArguments) -> anyhow::Result<ExitCode> {
     if !std::io::stdout().is_terminal() {
         anyhow::bail!("it needs a terminal; `zonecast zones` prints the same once");
     }
-    let counters = Counters::open(folder)
-        .with_context(|| format!("nothing can be read in {}", folder.display()))?;
+    let counters = crate::zones::opened(folder)?;
     let mut before = Sample::take(&counters)?;
     let mut terminal = ratatui::init();
     let title = folder.display().to_string();

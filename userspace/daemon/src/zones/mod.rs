@@ -68,7 +68,10 @@ pub struct Zone {
 pub fn run(arguments: &ZonesArguments) -> anyhow::Result<ExitCode> {
     let folder = &arguments.folder;
     if arguments.clear {
-        Folder::claim(folder)?.remove()?;
+        let claimed = Folder::existing(folder)?;
+        let claimed =
+            claimed.with_context(|| format!("nothing is pinned in {}", folder.display()))?;
+        claimed.remove()?;
         println!(
             "{}: nothing is pinned or attached any more",
             folder.display()
@@ -78,8 +81,7 @@ pub fn run(arguments: &ZonesArguments) -> anyhow::Result<ExitCode> {
     if let (Some(from), Some(to)) = (arguments.from, arguments.to) {
         return ask(folder, from, to, arguments.times);
     }
-    let counters = Counters::open(folder)
-        .with_context(|| format!("nothing can be read in {}", folder.display()))?;
+    let counters = opened(folder)?;
     let live = counters.live()?.unwrap_or_default();
     let mut zones = gather(folder.display().to_string(), &counters.zones()?, &live);
     zones.loops = counters.loops()?.map(|loops| {
@@ -99,6 +101,15 @@ pub fn run(arguments: &ZonesArguments) -> anyhow::Result<ExitCode> {
     }
     .context("standard output")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The counters of a folder.
+pub(crate) fn opened(folder: &Path) -> anyhow::Result<Counters> {
+    let shown = folder.display();
+    if !folder.exists() {
+        anyhow::bail!("{shown}: no daemon steers from here (steering.folder, or --folder)");
+    }
+    Counters::open(folder).with_context(|| format!("nothing can be read in {shown}"))
 }
 
 /// Says where a connection would go.

@@ -85,11 +85,16 @@ impl Daemon {
         }
     }
 
-    /// The next message to the supervisor.
+    /// The next message to the supervisor, but for those of sockets to keep.
     pub(crate) fn told(&self) -> String {
-        let mut bytes = [0; 1024];
-        let length = self.supervisor.recv(&mut bytes).unwrap();
-        String::from_utf8(bytes[..length].to_vec()).unwrap()
+        loop {
+            let mut bytes = [0; 1024];
+            let length = self.supervisor.recv(&mut bytes).unwrap();
+            let told = String::from_utf8(bytes[..length].to_vec()).unwrap();
+            if !told.starts_with("FDSTORE") {
+                return told;
+            }
+        }
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
