@@ -31,8 +31,8 @@ pub mod tls;
 pub use config::*;
 pub use counters::{BytePath, BytesRow, CounterSnapshot, ZoneCounters};
 pub use dataplane::{
-    BoundAddress, Dataplane, Homes, ListeningSocket, LoopFailure, ReloadError, ReloadSummary,
-    StalledLoop, StartError, SteerableListener, TICKET_LIFETIME,
+    BoundAddress, Dataplane, Homes, LoopFailure, ReloadError, ReloadSummary, StalledLoop,
+    StartError, SteerableListener, TICKET_LIFETIME,
 };
 pub use egress::EgressZone;
 pub use status::{StreamStatus, TrackStatus};

@@ -6,10 +6,7 @@
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use zonecast_ebpf::{ProgramFacts, inspect};
-
-/// Where the daemon pins, by default.
-const FOLDER: &str = "/sys/fs/bpf/zonecast";
+use zonecast_ebpf::{Folder, ProgramFacts, inspect};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -18,7 +15,7 @@ fn main() -> ExitCode {
         [] => inspect(table).map_err(|error| error.to_string()),
         ["disassemble"] => disassemble(None),
         ["disassemble", name] => disassemble(Some(name)),
-        ["maps"] => maps(FOLDER.as_ref()),
+        ["maps"] => maps(Folder::DEFAULT.as_ref()),
         ["maps", folder] => maps(folder.as_ref()),
         _ => Err("nothing, `disassemble [PROGRAM]` or `maps [FOLDER]`".to_owned()),
     };

@@ -12,11 +12,6 @@ use crate::folder::versioned;
 use crate::plain::of_bytes;
 use crate::skeleton::types;
 
-/// The rules' names, first match first: as `enum steer_rule`.
-pub(crate) const RULES: [&str; 6] = ["listener", "stream", "zone", "affinity", "interface", "any"];
-/// Why a connection was not steered: as `enum steer_miss`.
-pub(crate) const MISSES: [&str; 3] = ["no_loop", "no_socket", "refused"];
-
 /// What was counted of one zone, over all CPUs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ZoneSums {
@@ -39,10 +34,10 @@ pub struct ZoneSums {
 }
 
 impl ZoneSums {
-    /// The rules' names.
-    pub const RULES: [&str; 6] = RULES;
-    /// Why connections were not steered.
-    pub const MISSES: [&str; 3] = MISSES;
+    /// The rules' names, first match first: as `enum steer_rule`.
+    pub const RULES: [&str; 6] = ["listener", "stream", "zone", "affinity", "interface", "any"];
+    /// Why a connection was not steered: as `enum steer_miss`.
+    pub const MISSES: [&str; 3] = ["no_loop", "no_socket", "refused"];
 
     fn add(&mut self, cpu: &types::zone_counters) {
         for (sum, count) in self.steered.iter_mut().zip(cpu.steered) {

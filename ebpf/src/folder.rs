@@ -21,7 +21,6 @@ use rustix::fs::{
 use rustix::mount::{MountFlags, mount};
 
 use crate::Error;
-use crate::skeleton::types;
 
 /// The version of what is pinned here; see `programs/zonecast.h`.
 pub(crate) const SCHEMA: u32 = 1;
@@ -42,6 +41,9 @@ pub struct Folder {
 }
 
 impl Folder {
+    /// Where a daemon pins, unless it is told otherwise.
+    pub const DEFAULT: &str = "/sys/fs/bpf/zonecast";
+
     /// Makes `root` in a bpffs, which is mounted where there is none, and locks it.
     ///
     /// # Errors
@@ -225,7 +227,3 @@ fn mount_bpffs(at: &Path) -> io::Result<()> {
     mount("bpf", at, "bpf", MountFlags::empty(), Some(options))?;
     Ok(())
 }
-
-// The generated code has the header's structures, not its constants; this one says that both speak of
-// the same header.
-const _: () = assert!(size_of::<types::zone_counters>() > 0 && SCHEMA == 1);

@@ -2,7 +2,6 @@
 
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::time::Duration;
 
 use libbpf_rs::libbpf_sys;
 
@@ -29,14 +28,8 @@ pub struct ProgramFacts {
 /// # Errors
 /// [`Error::Load`].
 pub fn inspect<R>(then: impl FnOnce(&[ProgramFacts]) -> R) -> Result<R, Error> {
-    let shape = Shape {
-        loops: vec![1],
-        listeners: 1,
-        affinity: Duration::from_secs(1),
-        ends: true,
-    };
     let mut place = MaybeUninit::uninit();
-    let skeleton = attempt(None, &shape, true, &mut place, &mut Vec::new())?;
+    let skeleton = attempt(None, &Shape::smallest(), true, &mut place, &mut Vec::new())?;
     let progs = &skeleton.progs;
     let facts = [
         facts("steer_lookup", progs.steer_lookup.as_fd())?,

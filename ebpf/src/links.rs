@@ -129,7 +129,6 @@ fn taken(result: i32) -> io::Result<OwnedFd> {
 #[cfg(test)]
 mod tests {
     use std::mem::MaybeUninit;
-    use std::time::Duration;
 
     use libbpf_rs::query::LinkInfo;
     use rustix::thread::{UnshareFlags, unshare_unsafe};
@@ -146,14 +145,8 @@ mod tests {
             println!("SKIP: no network namespace of our own: {error}");
             return;
         }
-        let shape = Shape {
-            loops: vec![1],
-            listeners: 1,
-            affinity: Duration::from_secs(1),
-            ends: false,
-        };
         let mut place = MaybeUninit::uninit();
-        let skeleton = match attempt(None, &shape, false, &mut place, &mut Vec::new()) {
+        let skeleton = match attempt(None, &Shape::smallest(), false, &mut place, &mut Vec::new()) {
             Err(Error::Load { error }) => {
                 println!("SKIP: {error}");
                 return;

@@ -33,6 +33,18 @@ pub struct Shape {
     pub ends: bool,
 }
 
+impl Shape {
+    /// One loop, for programs that are only looked at.
+    pub(crate) fn smallest() -> Self {
+        Self {
+            loops: vec![1],
+            listeners: 1,
+            affinity: Duration::from_secs(1),
+            ends: true,
+        }
+    }
+}
+
 /// The loaded programs; the maps keep what the maps of an earlier daemon counted and learned.
 pub(crate) struct Programs {
     pub(crate) lookup: OwnedFd,
@@ -82,14 +94,8 @@ pub fn load(folder: Folder, shape: &Shape) -> Result<Steering, Error> {
 /// # Errors
 /// Why not.
 pub fn probe() -> Result<(), Error> {
-    let shape = Shape {
-        loops: vec![1],
-        listeners: 1,
-        affinity: Duration::from_secs(1),
-        ends: false,
-    };
     let mut place = MaybeUninit::uninit();
-    attempt(None, &shape, false, &mut place, &mut Vec::new()).map(drop)
+    attempt(None, &Shape::smallest(), false, &mut place, &mut Vec::new()).map(drop)
 }
 
 fn check(shape: &Shape) -> Result<(), Error> {

@@ -8,7 +8,7 @@ use zonecast_numa::zones::LoopPlace;
 
 use super::StartError;
 use super::run::Socket;
-use super::sockets::{self, BoundAddress, Inherited, ListeningSocket, SteerableListener};
+use super::sockets::{self, BoundAddress, Inherited, SteerableListener};
 use crate::config::{Config, ConnectionLimits, ListenAddress};
 use crate::peer::Role;
 use crate::shared::{Listener, Sealer};
@@ -33,7 +33,7 @@ pub(super) struct Bound {
     pub(super) addresses: Vec<BoundAddress>,
     pub(super) steerable: Vec<SteerableListener>,
     /// All TCP sockets once more, for whoever keeps them for the next daemon.
-    pub(super) listening: Vec<ListeningSocket>,
+    pub(super) listening: Vec<OwnedFd>,
 }
 
 /// Viewers' listeners, then the encoders'.
@@ -106,18 +106,15 @@ impl Bound {
         inherited: &mut Inherited,
     ) -> std::io::Result<()> {
         let (sockets, address) = sockets::bind(plan.address, loops.len(), inherited)?;
-        if let ListenAddress::Tcp(address) = address {
+        if let ListenAddress::Tcp(at) = address {
             for socket in &sockets {
-                let socket = socket.try_clone()?;
-                self.listening.push(ListeningSocket { address, socket });
+                self.listening.push(socket.try_clone()?);
             }
-        }
-        if plan.role == Role::Viewer
-            && let ListenAddress::Tcp(at) = address
-        {
-            let first = &sockets[..loops.len()];
-            let listener = sockets::steerable(at, plan.zone, loops.start, first)?;
-            self.steerable.push(listener);
+            if plan.role == Role::Viewer {
+                let first = &sockets[..loops.len()];
+                let listener = sockets::steerable(at, plan.zone, loops.start, first)?;
+                self.steerable.push(listener);
+            }
         }
         let listener = self.listeners.len();
         // Where there were more loops before, those of today accept on two.

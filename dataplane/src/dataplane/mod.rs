@@ -6,6 +6,7 @@ mod run;
 mod sockets;
 mod start;
 
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 use zonecast_io::KernelTls;
 use zonecast_numa::LoopId;
 
-pub use sockets::{BoundAddress, ListeningSocket, SteerableListener};
+pub use sockets::{BoundAddress, SteerableListener};
 pub use start::{StartError, TICKET_LIFETIME};
 
 use crate::config::Reload;
@@ -86,7 +87,7 @@ pub struct Dataplane {
     threads: Mutex<Vec<JoinHandle<Result<(), LoopFailure>>>>,
     addresses: Vec<BoundAddress>,
     steerable: Vec<SteerableListener>,
-    listening: Vec<ListeningSocket>,
+    listening: Vec<OwnedFd>,
     notes: Vec<String>,
     certificates: Option<Arc<Certificates>>,
     tickets: Option<Arc<TicketKeys>>,
@@ -111,7 +112,7 @@ impl Dataplane {
     /// Every TCP listener's sockets, for whoever keeps them for the next daemon: see
     /// [`Config::inherited`](crate::Config::inherited).
     #[must_use]
-    pub fn listening(&self) -> &[ListeningSocket] {
+    pub fn listening(&self) -> &[OwnedFd] {
         &self.listening
     }
 

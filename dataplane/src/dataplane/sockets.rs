@@ -38,15 +38,6 @@ pub struct SteerableListener {
     pub sockets: Vec<(u16, OwnedFd)>,
 }
 
-/// A listening socket, the same as a loop's, once more.
-#[derive(Debug)]
-pub struct ListeningSocket {
-    /// Its address.
-    pub address: SocketAddr,
-    /// Itself.
-    pub socket: OwnedFd,
-}
-
 /// Keeps the sockets of a TCP listener for whoever steers, of loops from `first` on.
 pub(super) fn steerable(
     address: SocketAddr,

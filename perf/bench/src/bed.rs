@@ -83,6 +83,8 @@ pub struct Bed {
     pub asks_empty: bool,
     /// What it is measured on, as it was before.
     pub machine: BTreeMap<String, Value>,
+    /// Of what.
+    pub versions: BTreeMap<String, Value>,
     /// When it began.
     pub began: OffsetDateTime,
 }
@@ -117,6 +119,7 @@ impl Bed {
             certificate,
             root,
             objects: Arc::new(objects(point)),
+            versions: machine::versions(&programs),
             programs,
             connections: point.connections as usize,
             point,

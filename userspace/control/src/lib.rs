@@ -29,4 +29,6 @@ mod tables;
 pub use metrics::render as render_metrics;
 pub use server::{Admin, AdminConfig, AdminError, AdminLimits};
 pub use source::{InKernel, Late, Source};
-pub use steering::{Loaded, Path, PrefixError, Steering, SteeringConfig, StreamPrefix, ZoneNames};
+pub use steering::{
+    Loaded, PrefixError, Steering, SteeringConfig, SteeringPath, StreamPrefix, ZoneNames,
+};

@@ -23,7 +23,7 @@ pub trait Source: Send + Sync + 'static {
 /// What programs in the kernel have counted.
 #[derive(Clone, Debug)]
 pub struct InKernel {
-    /// How connections get to zones, as [`crate::Path::as_str`].
+    /// How connections get to zones, as [`crate::SteeringPath::as_str`].
     pub path: &'static str,
     /// By zone; the last of connections that were given to none. Empty where nobody counts.
     pub zones: Vec<ZoneSums>,

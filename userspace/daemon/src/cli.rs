@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use zonecast_ebpf::Folder;
 
-use crate::config::{DEFAULT_FOLDER, DEFAULT_PATH};
+use crate::config::DEFAULT_PATH;
 use crate::logging::Format;
 use crate::{check, dns, doctor, keep, serve, token, top, zones};
 
@@ -121,7 +122,7 @@ pub struct DoctorArguments {
 #[derive(Args, Debug)]
 pub struct ZonesArguments {
     /// Where programs and maps are pinned: steering.folder of the configuration
-    #[arg(long, value_name = "FOLDER", default_value = DEFAULT_FOLDER)]
+    #[arg(long, value_name = "FOLDER", default_value = Folder::DEFAULT)]
     pub folder: PathBuf,
     /// Print JSON
     #[arg(long)]
@@ -145,7 +146,7 @@ pub struct ZonesArguments {
 #[derive(Args, Debug)]
 pub struct TopArguments {
     /// Where programs and maps are pinned: steering.folder of the configuration
-    #[arg(long, value_name = "FOLDER", default_value = DEFAULT_FOLDER)]
+    #[arg(long, value_name = "FOLDER", default_value = Folder::DEFAULT)]
     pub folder: PathBuf,
 }
 

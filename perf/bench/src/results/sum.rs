@@ -35,7 +35,7 @@ pub fn up(
         tls: !arguments.plain,
         settings: settings(arguments, bed),
         machine: bed.machine.clone(),
-        versions: machine::versions(&bed.programs),
+        versions: bed.versions.clone(),
         floor_sweep: Vec::new(),
         skipped: Vec::new(),
         summary: rows(scenario, legs, &runs),

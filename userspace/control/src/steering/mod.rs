@@ -8,7 +8,7 @@
 //!
 //! What is attached and learned stays in the kernel when the daemon goes; the next one takes it over.
 //! Where the kernel does not let us, the kernel's own spreading over the loops' sockets is what is
-//! left, and [`Path`] says why.
+//! left, and [`SteeringPath`] says why.
 
 mod cgroup;
 mod homes;
@@ -57,7 +57,7 @@ pub struct ZoneNames {
 
 /// How connections get to zones.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Path {
+pub enum SteeringPath {
     /// For the whole network namespace.
     Lookup,
     /// Among the sockets of each address.
@@ -72,7 +72,7 @@ pub enum Path {
     },
 }
 
-impl Path {
+impl SteeringPath {
     /// The name in metrics and logs.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
@@ -104,7 +104,7 @@ pub struct Loaded {
 pub struct Steering {
     programs: Programs,
     board: Arc<Board>,
-    path: Path,
+    path: SteeringPath,
     addresses: Addresses,
     notes: Vec<String>,
 }
@@ -220,7 +220,7 @@ impl Loaded {
 impl Steering {
     /// How connections get to zones.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub fn path(&self) -> &SteeringPath {
         &self.path
     }
 
@@ -248,9 +248,9 @@ impl Steering {
 }
 
 /// Attaches what the kernel lets us attach.
-fn attach(programs: &Programs, dataplane: &Dataplane, notes: &mut Vec<String>) -> Path {
+fn attach(programs: &Programs, dataplane: &Dataplane, notes: &mut Vec<String>) -> SteeringPath {
     let path = match programs.attach_lookup() {
-        Ok(_) => Path::Lookup,
+        Ok(_) => SteeringPath::Lookup,
         Err(error) => among_sockets(programs, dataplane, &error),
     };
     match cgroup::root() {
@@ -268,18 +268,18 @@ fn attach(programs: &Programs, dataplane: &Dataplane, notes: &mut Vec<String>) -
 }
 
 /// The fallback.
-fn among_sockets(programs: &Programs, dataplane: &Dataplane, error: &Error) -> Path {
+fn among_sockets(programs: &Programs, dataplane: &Dataplane, error: &Error) -> SteeringPath {
     for listener in dataplane.steerable() {
         let Some((_, socket)) = listener.sockets.first() else {
             continue;
         };
         if let Err(second) = programs.attach_reuseport(socket) {
-            return Path::Spread {
+            return SteeringPath::Spread {
                 why: format!("{error}; {second}"),
             };
         }
     }
-    Path::Reuseport {
+    SteeringPath::Reuseport {
         why: error.to_string(),
     }
 }

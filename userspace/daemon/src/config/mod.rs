@@ -41,7 +41,7 @@ pub use memory::{Memory, Pages};
 pub use reload::reload;
 pub use report::{ConfigError, Problem, Report};
 pub use settings::{Planned, Settings};
-pub use steering::{DEFAULT_FOLDER, Mode, Prefix, SteeredZone, Steering};
+pub use steering::{Mode, Prefix, SteeredZone, Steering};
 pub use streams::{Stream, StreamId};
 pub use token_hash::{WrittenHash, hash, hex};
 pub use zones::{ListedZone, Zones};

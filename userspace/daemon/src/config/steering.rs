@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::de::{Deserialize, Deserializer};
 use zonecast_control::{SteeringConfig, StreamPrefix, ZoneNames};
 use zonecast_dataplane::Redirects;
+use zonecast_ebpf::Folder;
 
 use super::report::Report;
 use crate::units::{Text, Time};
@@ -19,9 +20,6 @@ const HOST_FORM: &str = r#"a host name, with a port or without, such as "z1.live
 
 /// What stands for a stream's id.
 const STREAM: &str = "{stream}";
-
-/// Where programs and maps are pinned, unless the file says otherwise.
-pub const DEFAULT_FOLDER: &str = "/sys/fs/bpf/zonecast";
 
 /// The table `[steering]`.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -45,7 +43,7 @@ impl Default for Steering {
     fn default() -> Self {
         Self {
             mode: Mode::Auto,
-            folder: PathBuf::from(DEFAULT_FOLDER),
+            folder: PathBuf::from(Folder::DEFAULT),
             stream_prefix: Prefix(None),
             affinity: Time::seconds(600),
             stream_host: String::new(),

@@ -1,9 +1,14 @@
 //! How viewers' connections would get to zones.
 
 use serde::Serialize;
-use zonecast_ebpf::Folder;
+use zonecast_ebpf::{Folder, probe};
 
 use crate::config::Settings;
+
+/// What changes it where the folder is the obstacle, and where rights are.
+const ANOTHER_FOLDER: &str =
+    "steering.folder in a bpffs, that it may write and no other daemon has";
+const MORE_RIGHTS: &str = "run it as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON";
 
 /// What is to be expected.
 #[derive(Debug, Serialize)]
@@ -25,15 +30,9 @@ pub(super) fn look(settings: &Settings) -> Steering {
             change: Some("steering.mode = \"auto\""),
         };
     };
-    let folder = Folder::check(&config.folder);
-    if let Err(error) = folder {
-        return Steering {
-            path: "spread",
-            why: format!("the kernel spreads viewers over all loops: {error}"),
-            change: Some("steering.folder in a bpffs, that it may write and no other daemon has"),
-        };
-    }
-    match zonecast_ebpf::probe() {
+    let folder = Folder::check(&config.folder).map_err(|error| (error, ANOTHER_FOLDER));
+    let taken = folder.and_then(|()| probe().map_err(|error| (error, MORE_RIGHTS)));
+    match taken {
         Ok(()) => Steering {
             path: "sk_lookup",
             why: format!(
@@ -42,10 +41,10 @@ pub(super) fn look(settings: &Settings) -> Steering {
             ),
             change: None,
         },
-        Err(error) => Steering {
+        Err((error, change)) => Steering {
             path: "spread",
             why: format!("the kernel spreads viewers over all loops: {error}"),
-            change: Some("run it as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON"),
+            change: Some(change),
         },
     }
 }

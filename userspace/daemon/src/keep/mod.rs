@@ -17,7 +17,6 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use listenfd::ListenFd;
-use zonecast_dataplane::ListeningSocket;
 
 use crate::serve::Notifier;
 
@@ -66,8 +65,8 @@ impl Keeper {
     }
 
     /// Has these kept, and no others.
-    pub fn keep(&self, sockets: &[ListeningSocket]) {
-        let all: Vec<_> = sockets.iter().map(|one| one.socket.as_fd()).collect();
+    pub fn keep(&self, sockets: &[OwnedFd]) {
+        let all: Vec<_> = sockets.iter().map(AsFd::as_fd).collect();
         self.notifier.store(NAME, &all);
         if let Some(path) = &self.holder
             && let Err(error) = holder::keep(path, &all)

@@ -1,10 +1,10 @@
 //! Steering, if the configuration wants it and the kernel lets us: around the data plane's start, and
 //! while it runs.
 
-use std::path::Path as FilePath;
+use std::path::Path;
 use std::sync::Arc;
 
-use zonecast_control::{Late, Loaded, Path, Steering};
+use zonecast_control::{Late, Loaded, Steering, SteeringPath};
 use zonecast_dataplane::{Config, Dataplane, ListenAddress};
 use zonecast_ebpf::{Counters, Error, Folder};
 
@@ -28,7 +28,7 @@ pub(super) fn load(settings: &Settings, config: &mut Config) -> Option<Loaded> {
 }
 
 /// Programs of an earlier daemon would go on steering to sockets that it has handed to us.
-fn remove(folder: &FilePath) {
+fn remove(folder: &Path) {
     let removed = match Folder::existing(folder) {
         Ok(Some(folder)) => folder.remove(),
         Ok(None) => return,
@@ -66,25 +66,20 @@ pub(super) fn start(
     source: &Late<Dataplane>,
 ) -> Option<Running> {
     let started = loaded.start(&settings.planned.zones, dataplane);
-    let steering = started
-        .inspect_err(|error| {
-            tracing::info!("steering: spread by the kernel over all loops: {error}")
-        })
-        .ok()?;
+    let steering = started.map_err(|error| spread(settings, &error)).ok()?;
     for note in steering.notes() {
         tracing::info!("{note}");
     }
-    let folder = settings.steering.as_ref().map(|s| s.folder.as_path());
-    let pinned = folder.map_or_else(String::new, |folder| folder.display().to_string());
+    let folder = &settings.file.steering.folder;
     match steering.path() {
-        Path::Lookup => tracing::info!("steering: sk_lookup, pinned in {pinned}"),
+        SteeringPath::Lookup => {
+            tracing::info!("steering: sk_lookup, pinned in {}", folder.display());
+        }
         path => tracing::info!("steering: {}: {}", path.as_str(), path.why()),
     }
-    match folder.map(Counters::open) {
-        Some(Ok(counters)) => source.set_kernel(steering.path().as_str(), Some(counters)),
-        Some(Err(error)) => tracing::warn!(%error, "steering is not in the metrics"),
-        None => {}
-    }
+    let counters = Counters::open(folder)
+        .inspect_err(|error| tracing::warn!(%error, "steering is not counted in the metrics"));
+    source.set_kernel(steering.path().as_str(), counters.ok());
     Some(Running {
         steering,
         failed: false,

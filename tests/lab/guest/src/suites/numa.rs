@@ -43,14 +43,7 @@ pub(super) fn run(report: &mut Report) -> Result<(), Stop> {
     let _ = report.step("loopback is no zone's, and no byte counts twice", || {
         homes::loopback_is_no_zones(&daemon)
     });
-    let mut made = None;
-    report.step("something at home in each zone", || {
-        made = Some(Homes::make(&daemon)?);
-        Ok(String::new())
-    })?;
-    let Some(homes) = made else {
-        return Err(Stop);
-    };
+    let homes = Homes::step(report, &daemon)?;
     let _ = report.step("viewers in their zone: three times the same", || {
         homes.right()
     });

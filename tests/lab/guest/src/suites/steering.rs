@@ -26,14 +26,7 @@ pub(super) fn run(report: &mut Report) -> Result<(), Stop> {
     let Some(daemon) = started else {
         return Err(Stop);
     };
-    let mut made = None;
-    report.step("something at home in each zone", || {
-        made = Some(Homes::make(&daemon)?);
-        Ok(String::new())
-    })?;
-    let Some(homes) = made else {
-        return Err(Stop);
-    };
+    let homes = Homes::step(report, &daemon)?;
     let _ = report.step("a zone's address leads home: three times the same", || {
         let came = NODES.map(|zone| homes.fetch_at(&near(zone), PORT, zone as usize));
         all_at_home(&daemon, came, "zone")

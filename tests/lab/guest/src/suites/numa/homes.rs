@@ -5,6 +5,7 @@ use crate::card::load;
 use crate::daemon::{Daemon, Metrics, STREAMS, TOKEN};
 use crate::https::{equal, put, segment};
 use crate::machine::NODES;
+use crate::report::{Report, Stop};
 use crate::tool::{bytes, run as tool, start, until};
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeMap;
@@ -84,7 +85,20 @@ pub(in crate::suites) struct Homes<'a> {
 }
 
 impl Homes<'_> {
-    pub(in crate::suites) fn make(daemon: &Daemon) -> Result<Homes<'_>> {
+    /// Makes them, as a step that those after it need.
+    pub(in crate::suites) fn step<'a>(
+        report: &mut Report,
+        daemon: &'a Daemon,
+    ) -> Result<Homes<'a>, Stop> {
+        let mut made = None;
+        report.step("something at home in each zone", || {
+            made = Some(Homes::make(daemon)?);
+            Ok(String::new())
+        })?;
+        made.ok_or(Stop)
+    }
+
+    fn make(daemon: &Daemon) -> Result<Homes<'_>> {
         let mut streams = STREAMS;
         if daemon.zone_of(streams[0])? != 0 {
             streams.reverse();
